@@ -1,0 +1,55 @@
+"""SQuAD files: the format of Rajpurkar et al. (2016, 2018), plain or gzipped, versions 1.1 and 2.0."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from store.errors import InvalidInput, NotFound
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question on a context. `answers` are (start, text) pairs; without any, the context does not answer it."""
+
+    id: str
+    text: str
+    title: str
+    context: str
+    answers: tuple[tuple[int, str], ...]
+
+
+def read_squad(path: Path) -> list[Question]:
+    """All questions of a SQuAD JSON file (`.json` or `.json.gz`), in file order.
+
+    Raises:
+        NotFound: there is no such file.
+        InvalidInput: the file is not SQuAD JSON, or an answer does not stand at its `answer_start`.
+    """
+    if not path.is_file():
+        raise NotFound(f"no file {path}; give the path of a SQuAD JSON file (.json or .json.gz)")
+    try:
+        raw = path.read_bytes()
+        data = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
+        return list(_questions(data, path))
+    except (KeyError, TypeError, ValueError, OSError, EOFError) as error:
+        raise InvalidInput(
+            f"{path} is not a SQuAD file (data > paragraphs > qas > question, answers > text, answer_start): {error!r}"
+        ) from error
+
+
+def _questions(data: Any, path: Path) -> Iterator[Question]:
+    for article in data["data"]:
+        for paragraph in article["paragraphs"]:
+            context = paragraph["context"]
+            for qa in paragraph["qas"]:
+                answers = () if qa.get("is_impossible") else tuple((a["answer_start"], a["text"]) for a in qa["answers"])
+                for start, text in answers:
+                    if context[start : start + len(text)] != text:
+                        raise InvalidInput(
+                            f"{path}: question {qa['id']!r} has answer {text!r} at {start}, where its context says "
+                            f"{context[start : start + len(text)]!r}; answer_start counts code points"
+                        )
+                yield Question(str(qa["id"]), qa["question"], article.get("title", ""), context, answers)

@@ -1,0 +1,72 @@
+"""From logits to spans: pure functions on arrays.
+
+A span's score is `start_logit + end_logit - null_score`, its margin over the window's own null score
+`start_logit[0] + end_logit[0]` (the [CLS] position). Raw logits of two windows cannot be compared, since each window
+was trained with its own softmax; their margins can, because every window holds the same null token.
+(SQuAD 2.0 decoding after Devlin et al. 2019, section 4.3; across passages after Clark & Gardner 2018.)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.windows import Passage, Window
+
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of a passage: code points [start, end) and its margin over the null score, in logits."""
+
+    start: int
+    end: int
+    score: float
+
+
+def null_score(start_logits: Logits, end_logits: Logits) -> float:
+    """The score of "no answer in this window": both logits (length,) at position 0."""
+    return float(start_logits[0] + end_logits[0])
+
+
+def best_spans(
+    start_logits: Logits,
+    end_logits: Logits,
+    window: Window,
+    passage: Passage,
+    max_answer_tokens: int,
+    top_k: int,
+) -> list[Span]:
+    """The `top_k` best spans of one window, best first: inside the passage, of whole words, start <= end, not too long.
+
+    `start_logits` and `end_logits`: (>= length,); what lies behind the window's length is padding and is not looked at.
+    """
+    part = slice(window.first, window.first + window.count)
+    logits = slice(window.at, window.at + window.count)
+    starts = np.where(passage.starts_word[part], start_logits[logits], -np.inf)  # (count,)
+    ends = np.where(passage.ends_word[part], end_logits[logits], -np.inf)  # (count,)
+    length = min(max_answer_tokens, window.count)
+    padded = np.concatenate([ends, np.full(length - 1, -np.inf)])
+    scores = starts[:, None] + np.lib.stride_tricks.sliding_window_view(padded, length)  # (count, length)
+    flat = scores.ravel()
+    top = np.argpartition(-flat, min(top_k, flat.size) - 1)[:top_k]
+    top = top[np.argsort(-flat[top], kind="stable")]
+    null = null_score(start_logits, end_logits)
+    spans = []
+    for index in top[np.isfinite(flat[top])]:
+        first, extra = divmod(int(index), length)
+        start = passage.offsets[window.first + first, 0]
+        end = passage.offsets[window.first + first + extra, 1]
+        if start < end:
+            spans.append(Span(int(start), int(end), float(flat[index]) - null))
+    return spans
+
+
+def drop_overlaps(spans: list[Span]) -> list[Span]:
+    """Keep the best of spans that overlap, best first; a span seen by two windows counts once."""
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda s: (-s.score, s.start, s.end)):
+        if all(span.end <= other.start or span.start >= other.end for other in kept):
+            kept.append(span)
+    return kept

@@ -1,0 +1,62 @@
+"""What a reader's training is made of: one TOML file, checked before anything is loaded."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from store.errors import InvalidInput, NotFound
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrainingSet(_Section):
+    """One SQuAD file and how much of it is used."""
+
+    file: Path  # below the data folder
+    licence: str  # goes into the model's card
+    passes: float = Field(default=1.0, gt=0)  # 2.5: twice whole, and a random half
+    negatives: float = Field(default=0.0, ge=0, le=1)  # share of its questions also paired with a wrong passage
+
+
+class ReaderTraining(_Section):
+    """Settings of `lector train reader`."""
+
+    base: str  # directory or hub name of a pre-trained encoder
+    train: tuple[TrainingSet, ...] = Field(min_length=1)
+    tune: tuple[Path, ...] = ()  # SQuAD files below the data folder, looked at during training, never trained on
+    max_length: int = Field(default=384, ge=32, le=512)  # tokens of a window
+    doc_stride: int = Field(default=128, ge=1)  # passage tokens between two windows' starts
+    max_answer_tokens: int = Field(default=30, ge=1)
+    batch_tokens: int = Field(default=6000, ge=512)  # padding included
+    learning_rate: float = Field(default=2e-4, gt=0)
+    warmup: float = Field(default=0.06, ge=0, lt=1)  # share of the steps
+    weight_decay: float = Field(default=0.01, ge=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    freeze_embeddings: bool = True
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    seed: int = 1
+    checkpoint_minutes: float = Field(default=5.0, gt=0)
+    evaluate_steps: int = Field(default=500, ge=1)
+    evaluate_questions: int = Field(default=400, ge=1)  # of each tuning file, evenly spread
+
+
+def load_config(path: Path) -> ReaderTraining:
+    """Read and check a training configuration.
+
+    Raises:
+        NotFound: there is no such file.
+        InvalidInput: it is not TOML, or a key or value breaks a rule (each is named).
+    """
+    if not path.is_file():
+        raise NotFound(f"no training configuration at {path}; see models/training/configs for the shipped ones")
+    try:
+        return ReaderTraining.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        rules = "; ".join(f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors())
+        raise InvalidInput(f"{path}: {rules}") from error

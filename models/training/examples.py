@@ -1,0 +1,138 @@
+"""From question sets to labelled windows, and from those to batches of nearly equal length."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from models.evaluation.answers import normalize_answer
+from models.evaluation.squad import Question, read_squad
+from models.training.config import ReaderTraining, TrainingSet
+from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
+from store.bm25 import Bm25
+
+BATCHES_PER_POOL = 50
+
+
+@dataclass(frozen=True)
+class Example:
+    """A window with the positions where its answer starts and ends; 0, the null token's, where it holds none."""
+
+    window: Window
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return len(self.window)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Arrays of a batch, padded to its longest window."""
+
+    ids: NDArray[np.int64]  # (batch, length)
+    types: NDArray[np.int64]  # (batch, length)
+    mask: NDArray[np.int64]  # (batch, length) 1 where a token stands
+    allowed: NDArray[np.bool_]  # (batch, length) the null token and the passage: where an answer may lie
+    starts: NDArray[np.int64]  # (batch,)
+    ends: NDArray[np.int64]  # (batch,)
+
+
+def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> list[Example]:
+    """All labelled windows of a training run, shuffled; the same for the same configuration and files."""
+    rng = random.Random(config.seed)
+    template = PairTemplate.of(tokenizer)
+    examples: list[Example] = []
+    for chosen in config.train:
+        questions = _draw(read_squad(data / chosen.file), chosen, rng)
+        questions += _negatives(questions, chosen.negatives, rng)
+        passages = dict.fromkeys(q.context for q in questions)
+        tokenized = dict(zip(passages, tokenize(tokenizer, list(passages)), strict=True))
+        for question in questions:
+            ids = question_ids(tokenizer, question.text)
+            passage = tokenized[question.context]
+            for window in cut(template, ids, [passage], config.max_length, config.doc_stride):
+                examples.append(label(window, passage, question.answers))
+    rng.shuffle(examples)
+    return examples
+
+
+def label(window: Window, passage: Passage, answers: Sequence[tuple[int, str]]) -> Example:
+    """Put the first answer that lies whole inside the window at its token positions, or else at the null token."""
+    for start, text in answers:
+        first = int(np.searchsorted(passage.offsets[:, 1], start, side="right"))
+        last = int(np.searchsorted(passage.offsets[:, 0], start + len(text), side="left")) - 1
+        if window.first <= first <= last < window.first + window.count:
+            shift = window.at - window.first
+            return Example(window, first + shift, last + shift)
+    return Example(window, 0, 0)
+
+
+def batches(examples: Sequence[Example], batch_tokens: int, seed: int) -> list[list[Example]]:
+    """Group examples into batches of at most `batch_tokens` tokens, padding counted.
+
+    Examples are sorted by length only within pools of about 50 batches, whose batches are then shuffled: nearly no
+    padding, and nearly the order of a full shuffle.
+    """
+    rng = random.Random(seed)
+    mean = sum(map(len, examples)) / max(1, len(examples))
+    pool_size = max(1, int(BATCHES_PER_POOL * batch_tokens / max(mean, 1)))
+    result: list[list[Example]] = []
+    for begin in range(0, len(examples), pool_size):
+        pool = sorted(examples[begin : begin + pool_size], key=len)
+        grouped = list(_fill(pool, batch_tokens))
+        rng.shuffle(grouped)
+        result.extend(grouped)
+    return result
+
+
+def collate(examples: Sequence[Example], pad_id: int) -> Batch:
+    """Pad examples to the longest of them."""
+    shape = (len(examples), max(map(len, examples)))
+    ids, types = np.full(shape, pad_id, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    mask, allowed = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.bool_)
+    for row, example in enumerate(examples):
+        window = example.window
+        ids[row, : len(window)], types[row, : len(window)], mask[row, : len(window)] = window.ids, window.types, 1
+        allowed[row, window.at : window.at + window.count] = True
+    allowed[:, 0] = True
+    starts = np.array([e.start for e in examples], dtype=np.int64)
+    ends = np.array([e.end for e in examples], dtype=np.int64)
+    return Batch(ids, types, mask, allowed, starts, ends)
+
+
+def _fill(pool: Sequence[Example], batch_tokens: int) -> Iterator[list[Example]]:
+    batch: list[Example] = []
+    for example in pool:  # rising length, so the newcomer is the longest
+        if batch and len(example) * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(example)
+    if batch:
+        yield batch
+
+
+def _draw(questions: list[Question], chosen: TrainingSet, rng: random.Random) -> list[Question]:
+    whole, part = divmod(chosen.passes, 1)
+    return questions * int(whole) + rng.sample(questions, round(part * len(questions)))
+
+
+def _negatives(questions: list[Question], share: float, rng: random.Random) -> list[Question]:
+    """Questions paired with the best-ranked passages that do not answer them: what a reader meets in service."""
+    chosen = [q for q in questions if q.answers and rng.random() < share]
+    if not chosen:
+        return []
+    contexts = list(dict.fromkeys(q.context for q in questions))
+    index = Bm25.in_memory()
+    index.update(add=[(number, "", context) for number, context in enumerate(contexts)])
+    negatives = []
+    for question in chosen:
+        answer = normalize_answer(question.answers[0][1])
+        wrong = [i for i, _ in index.search(question.text, 8) if answer not in normalize_answer(contexts[i])]
+        if wrong:
+            negatives.append(replace(question, context=contexts[rng.choice(wrong[:4])], answers=()))
+    return negatives

@@ -1,0 +1,175 @@
+"""Fine-tuning a reader: the whole of `lector train reader`, to be read from top to bottom."""
+
+import json
+import math
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import AutoTokenizer
+
+from models.evaluation.reader import score_reader
+from models.evaluation.squad import Question, read_squad
+from models.reader import LogitPair, Reader, ReaderSettings
+from models.training.base import locate_base
+from models.training.checkpoint import load_checkpoint, save_checkpoint
+from models.training.config import ReaderTraining
+from models.training.examples import Batch, Example, batches, build_examples, collate
+from models.training.network import load_network
+from models.training.precision import choose_precision
+from models.windows import Window
+
+OUTSIDE = -1e4  # logit of positions where an answer cannot lie
+
+
+def train_reader(config: ReaderTraining, data: Path, out: Path) -> dict[str, float]:
+    """Train a reader and write it to `out/model` (Hugging Face format, for `lector compress`) with its record.
+
+    A run that was interrupted, however it was, goes on from its last checkpoint in `out` when it is called again.
+
+    Returns:
+        F1 on the tuning files, by file name, in percent.
+    """
+    torch.manual_seed(config.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = choose_precision(config.precision, device)
+    out.mkdir(parents=True, exist_ok=True)
+    base = locate_base(config.base)
+    hf_tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer: Tokenizer = hf_tokenizer.backend_tokenizer
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    network = load_network(base, config.dropout, config.freeze_embeddings, device)
+    tuning = {str(path): _sample(read_squad(data / path), config.evaluate_questions) for path in config.tune}
+
+    examples = build_examples(config, data, tokenizer)
+    plan = batches(examples, config.batch_tokens, config.seed)
+    optimizer = _optimizer(network, config)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _linear(len(plan), config.warmup))
+    step, seconds, history = 0, 0.0, []
+    checkpoint = load_checkpoint(out / "checkpoint.pt")
+    if checkpoint is not None:
+        network.load_state_dict(checkpoint["network"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        schedule.load_state_dict(checkpoint["schedule"])
+        torch.set_rng_state(checkpoint["rng"])
+        step, seconds, history = checkpoint["step"], checkpoint["seconds"], json.loads(checkpoint["history"])
+
+    saved = began = time.monotonic()
+    bar = tqdm(total=sum(len(e) for b in plan for e in b), unit="tok", unit_scale=True, mininterval=5, smoothing=0.02)
+    bar.update(sum(len(e) for b in plan[:step] for e in b))
+    losses: list[float] = []
+    for chosen in plan[step:]:
+        network.train()
+        batch = collate(chosen, pad_id=hf_tokenizer.pad_token_id)
+        loss = span_loss(*forward(network, batch, device, dtype), batch)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        step += 1
+        losses = [*losses[-49:], loss.item()]
+        bar.update(sum(map(len, chosen)))
+        bar.set_postfix(loss=f"{np.mean(losses):.3f}", step=f"{step}/{len(plan)}")
+        if step % config.evaluate_steps == 0 or step == len(plan):
+            scores = evaluate(network, tokenizer, tuning, config, device, dtype)
+            history.append({"step": step, "loss": float(np.mean(losses)), **scores})
+            bar.write(json.dumps(history[-1]))
+        now = time.monotonic()
+        if now - saved > 60 * config.checkpoint_minutes or step == len(plan):
+            saved = now
+            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
+            state |= {"schedule": schedule.state_dict(), "rng": torch.get_rng_state(), "step": step}
+            state |= {"seconds": seconds + now - began, "history": json.dumps(history)}
+            save_checkpoint(out / "checkpoint.pt", state)
+    bar.close()
+
+    network.save_pretrained(out / "model")  # type: ignore[operator]
+    hf_tokenizer.save_pretrained(out / "model")
+    record = {
+        "config": config.model_dump(mode="json"),
+        "questions_or_windows": len(examples),
+        "tokens": sum(map(len, examples)),
+        "hours": round((seconds + time.monotonic() - began) / 3600, 3),
+        "device": str(device),
+        "precision": str(dtype).removeprefix("torch."),
+        "history": history,
+    }
+    (out / "model" / "training.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    return {name: value for name, value in (history[-1] if history else {}).items() if name not in ("step", "loss")}
+
+
+def forward(network: nn.Module, batch: Batch, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Start and end logits, each (batch, length) in fp32, with positions outside the passage pushed far down."""
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        output = network(
+            input_ids=torch.from_numpy(batch.ids).to(device),
+            attention_mask=torch.from_numpy(batch.mask).to(device),
+            token_type_ids=torch.from_numpy(batch.types).to(device),
+        )
+    outside = torch.from_numpy(~batch.allowed).to(device)
+    start = output.start_logits.float().masked_fill(outside, OUTSIDE)
+    end = output.end_logits.float().masked_fill(outside, OUTSIDE)
+    return start, end
+
+
+def span_loss(start_logits: Tensor, end_logits: Tensor, batch: Batch) -> Tensor:
+    """Mean cross-entropy of the start and the end position (Devlin et al. 2019, section 4.2)."""
+    starts, ends = torch.from_numpy(batch.starts).to(start_logits.device), torch.from_numpy(batch.ends).to(end_logits.device)
+    return (nn.functional.cross_entropy(start_logits, starts) + nn.functional.cross_entropy(end_logits, ends)) / 2
+
+
+def evaluate(
+    network: nn.Module,
+    tokenizer: Tokenizer,
+    tuning: dict[str, list[Question]],
+    config: ReaderTraining,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> dict[str, float]:
+    """F1 in percent by tuning file, with the same windows and spans as in service."""
+    network.eval()
+
+    def logits(windows: Sequence[Window]) -> LogitPair:
+        batch = collate([Example(w, 0, 0) for w in windows], pad_id=0)
+        with torch.inference_mode():
+            start, end = forward(network, batch, device, dtype)
+        return start.cpu().numpy(), end.cpu().numpy()
+
+    settings = ReaderSettings(
+        max_length=config.max_length, doc_stride=config.doc_stride, max_answer_tokens=config.max_answer_tokens
+    )
+    reader = Reader(tokenizer, logits, settings)
+    return {name: round(score_reader(reader, questions).f1, 2) for name, questions in tuning.items()}
+
+
+def _optimizer(network: nn.Module, config: ReaderTraining) -> torch.optim.Optimizer:
+    trained = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},  # biases and layer norms
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+
+
+class _linear:
+    """Linear warm-up, then linear decay to zero."""
+
+    def __init__(self, steps: int, warmup: float) -> None:
+        self.steps, self.warm = steps, max(1, math.ceil(steps * warmup))
+
+    def __call__(self, step: int) -> float:
+        if step < self.warm:
+            return (step + 1) / self.warm
+        return max(0.0, (self.steps - step) / max(1, self.steps - self.warm))
+
+
+def _sample(questions: list[Question], count: int) -> list[Question]:
+    return random.Random(0).sample(questions, min(count, len(questions)))

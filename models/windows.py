@@ -1,0 +1,152 @@
+"""Sliding windows: a question and a passage of any length, cut into inputs that the reader's network can take.
+
+A window is `[CLS] question [SEP] part of the passage [SEP]` (or whatever the tokenizer's own pair template says).
+Windows of one passage overlap, so that every answer shorter than the overlap stands whole in one of them,
+and together they cover every token of the passage.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from store.errors import InvalidInput
+
+MAX_QUESTION_TOKENS = 64
+
+
+@dataclass(frozen=True)
+class PairTemplate:
+    """The special tokens that a tokenizer puts around a (question, passage) pair, and the segment ids it gives.
+
+    Read off the tokenizer itself, so that BERT's `[CLS] a [SEP] b [SEP]` and RoBERTa's `<s> a </s></s> b </s>`
+    need no case of their own.
+    """
+
+    before: tuple[int, ...]
+    between: tuple[int, ...]
+    after: tuple[int, ...]
+    types: tuple[int, int, int, int, int]  # of: before, question, between, passage, after
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> "PairTemplate":
+        pair = tokenizer.encode("a", "b")
+        sequence = pair.sequence_ids
+        first = [i for i, s in enumerate(sequence) if s == 0]
+        second = [i for i, s in enumerate(sequence) if s == 1]
+        if not first or not second:
+            raise InvalidInput(
+                "the tokenizer has no template for pairs of texts; a reader needs one such as '[CLS] $A [SEP] $B [SEP]'"
+            )
+        ids, types = pair.ids, pair.type_ids
+        return cls(
+            before=tuple(ids[: first[0]]),
+            between=tuple(ids[first[-1] + 1 : second[0]]),
+            after=tuple(ids[second[-1] + 1 :]),
+            types=(types[0], types[first[0]], types[first[-1] + 1], types[second[0]], types[-1]),
+        )
+
+    @property
+    def size(self) -> int:
+        return len(self.before) + len(self.between) + len(self.after)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A tokenised passage: what windows are cut from and what spans are translated back with. Arrays have n tokens."""
+
+    ids: NDArray[np.int64]  # (n,)
+    offsets: NDArray[np.int64]  # (n, 2) code points [start, end) in the passage's text
+    starts_word: NDArray[np.bool_]  # (n,) an answer may start here
+    ends_word: NDArray[np.bool_]  # (n,) an answer may end here
+
+    @classmethod
+    def of(cls, encoding: Encoding) -> "Passage":
+        words = np.array([-1 if w is None else w for w in encoding.word_ids], dtype=np.int64)
+        changes = words[1:] != words[:-1]
+        edge = np.ones(min(1, len(words)), dtype=np.bool_)
+        return cls(
+            ids=np.array(encoding.ids, dtype=np.int64),
+            offsets=np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2),
+            starts_word=np.concatenate([edge, changes]),
+            ends_word=np.concatenate([changes, edge]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One input of the network, and where its part of the passage stands in it and in the passage."""
+
+    passage: int  # which of the passages
+    ids: NDArray[np.int64]  # (length,)
+    types: NDArray[np.int64]  # (length,)
+    at: int  # position of the passage's part in this window
+    first: int  # the passage's token that stands there
+    count: int  # how many tokens of the passage
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Passage]:
+    """Tokenise whole texts, without special tokens and without truncation."""
+    return [Passage.of(encoding) for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+
+def question_ids(tokenizer: Tokenizer, question: str) -> NDArray[np.int64]:
+    """The question's token ids, the first 64 of them: (<= 64,)."""
+    ids = tokenizer.encode(question, add_special_tokens=False).ids
+    return np.array(ids[:MAX_QUESTION_TOKENS], dtype=np.int64)
+
+
+def cut(
+    template: PairTemplate,
+    question: NDArray[np.int64],
+    passages: Sequence[Passage],
+    max_length: int,
+    doc_stride: int,
+) -> list[Window]:
+    """Cut passages into windows of at most `max_length` tokens that start `doc_stride` passage tokens apart.
+
+    `doc_stride` has the meaning that BERT's SQuAD code gave it (Devlin et al. 2019): the step, not the overlap.
+    Where a long question leaves less room than one step, the step shrinks to the room, so no token is ever skipped.
+    A passage without tokens gives no window.
+
+    Raises:
+        InvalidInput: the lengths leave no room for a passage, or the stride is not positive.
+    """
+    room = max_length - template.size - len(question)
+    if room < 1 or doc_stride < 1:
+        raise InvalidInput(
+            f"window of {max_length} tokens with stride {doc_stride} leaves no room for a passage beside a question of "
+            f"{len(question)} tokens; choose max_length > {template.size + len(question)} and doc_stride >= 1"
+        )
+    step = min(doc_stride, room)
+    head = np.concatenate([template.before, question, template.between]).astype(np.int64)
+    tail = np.array(template.after, dtype=np.int64)
+    head_types = np.repeat(template.types[:3], [len(template.before), len(question), len(template.between)])
+    windows = []
+    for number, passage in enumerate(passages):
+        first = 0
+        while first < len(passage):
+            part = passage.ids[first : first + room]
+            part_types = np.repeat(template.types[3:], [len(part), len(tail)])
+            windows.append(
+                Window(
+                    passage=number,
+                    ids=np.concatenate([head, part, tail]),
+                    types=np.concatenate([head_types, part_types]),
+                    at=len(head),
+                    first=first,
+                    count=len(part),
+                )
+            )
+            if first + len(part) == len(passage):
+                break
+            first += step
+    return windows
