@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from tokenizers import Tokenizer
 
-from models.spans import Logits, Span, best_spans, drop_overlaps, null_score
+from models.artifact import Artifact, load_artifact
+from models.network import OnnxNetwork
+from models.spans import Logits, Span, best_spans, drop_overlaps
 from models.windows import PairTemplate, Window, cut, question_ids, tokenize
 
-LogitPair = tuple[Logits, Logits]  # start and end logits, each (windows, longest window)
-Network = Callable[[Sequence[Window]], LogitPair]
+Network = Callable[[Sequence[Window]], Sequence[tuple[Logits, Logits]]]  # start and end logits (length,) of each window
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,6 @@ class ReaderSettings:
     doc_stride: int = 128
     max_answer_tokens: int = 30
     spans_per_passage: int = 5
-    batch_tokens: int = 4096  # padding included
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one passage says: its best spans, best first, and the null score of its best window."""
-
-    spans: tuple[Span, ...]
-    null_score: float
 
 
 class Reader:
@@ -41,12 +32,12 @@ class Reader:
         self._network = network
         self._template = PairTemplate.of(tokenizer)
 
-    def read(self, question: str, passages: Sequence[str]) -> list[Reading]:
-        """Read passages for the answer to a question: one `Reading` for each, in order."""
+    def read(self, question: str, passages: Sequence[str]) -> list[list[Span]]:
+        """The best spans of each passage, best first and without overlaps; none for a passage without a word."""
         return self.read_pairs([(question, passages)])[0]
 
-    def read_pairs(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[list[Reading]]:
-        """Read for several questions, each with its own passages, in shared batches of nearly equal length."""
+    def read_pairs(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[list[list[Span]]]:
+        """`read` for several questions, each with its own passages; a text that occurs twice is tokenised once."""
         texts = list(dict.fromkeys(text for _, passages in pairs for text in passages))
         tokenized = dict(zip(texts, tokenize(self._tokenizer, texts), strict=True))
         settings = self.settings
@@ -57,26 +48,25 @@ class Reader:
             cuts = cut(self._template, ids, parts, settings.max_length, settings.doc_stride)
             windows.extend((number, window) for window in cuts)
         found: list[list[list[Span]]] = [[[] for _ in passages] for _, passages in pairs]
-        nulls = [[np.inf] * len(passages) for _, passages in pairs]
-        for batch in _batches(windows, settings.batch_tokens):
-            starts, ends = self._network([window for _, window in batch])
-            for row, (number, window) in enumerate(batch):
-                passage = tokenized[pairs[number][1][window.passage]]
-                found[number][window.passage] += best_spans(
-                    starts[row], ends[row], window, passage, settings.max_answer_tokens, settings.spans_per_passage
-                )
-                null = null_score(starts[row], ends[row])
-                nulls[number][window.passage] = min(nulls[number][window.passage], null)
-        return [
-            [Reading(tuple(drop_overlaps(spans)[: settings.spans_per_passage]), null) for spans, null in zip(*both, strict=True)]
-            for both in zip(found, nulls, strict=True)
-        ]
+        logits = self._network([window for _, window in windows])
+        for (number, window), (starts, ends) in zip(windows, logits, strict=True):
+            passage = tokenized[pairs[number][1][window.passage]]
+            found[number][window.passage] += best_spans(
+                starts, ends, window, passage, settings.max_answer_tokens, settings.spans_per_passage
+            )
+        return [[drop_overlaps(spans)[: settings.spans_per_passage] for spans in passages] for passages in found]
 
 
-def _batches(windows: list[tuple[int, Window]], batch_tokens: int) -> list[list[tuple[int, Window]]]:
-    batches: list[list[tuple[int, Window]]] = []
-    for item in sorted(windows, key=lambda w: -len(w[1])):  # the first of a batch is its longest
-        if not batches or len(batches[-1][0][1]) * (len(batches[-1]) + 1) > batch_tokens:
-            batches.append([])
-        batches[-1].append(item)
-    return batches
+def load_reader(name: str, threads: int = 0) -> Reader:
+    """The reader of that name or directory; errors as of `load_artifact`."""
+    return open_reader(load_artifact(name, "reader"), threads)
+
+
+def open_reader(artifact: Artifact, threads: int = 0) -> Reader:
+    """A reader on ONNX Runtime, with the settings that its card names."""
+    network = OnnxNetwork(artifact.model_path, threads)
+
+    def logits(windows: Sequence[Window]) -> list[tuple[Logits, Logits]]:
+        return [(start, end) for start, end in network.run([(w.ids, w.types) for w in windows])]
+
+    return Reader(artifact.tokenizer, logits, ReaderSettings(**artifact.card.settings))

@@ -1,17 +1,9 @@
-"""Exact match and F1 of answers, with SQuAD's normalisation (Rajpurkar et al. 2016, the official evaluation script)."""
+"""Exact match and F1 of answers, as in SQuAD's official evaluation script (Rajpurkar et al. 2016)."""
 
-import re
-import string
 from collections import Counter
 from collections.abc import Sequence
 
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-
-
-def normalize_answer(text: str) -> str:
-    """Lower-case, drop ASCII punctuation, drop articles, collapse white space: in this order, as SQuAD does."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+from models.normalization import normalize_answer
 
 
 def exact_match(prediction: str, reference: str) -> float:

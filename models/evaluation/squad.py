@@ -45,7 +45,9 @@ def _questions(data: Any, path: Path) -> Iterator[Question]:
         for paragraph in article["paragraphs"]:
             context = paragraph["context"]
             for qa in paragraph["qas"]:
-                answers = () if qa.get("is_impossible") else tuple((a["answer_start"], a["text"]) for a in qa["answers"])
+                answers = (
+                    () if qa.get("is_impossible") else tuple((a["answer_start"], a["text"]) for a in qa["answers"])
+                )
                 for start, text in answers:
                     if context[start : start + len(text)] != text:
                         raise InvalidInput(

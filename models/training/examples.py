@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from models.evaluation.answers import normalize_answer
 from models.evaluation.squad import Question, read_squad
+from models.normalization import normalize_answer
 from models.training.config import ReaderTraining, TrainingSet
 from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
-from store.bm25 import Bm25
+from store.sparse import SparseView
 
 BATCHES_PER_POOL = 50
 
@@ -55,8 +55,8 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
         for question in questions:
             ids = question_ids(tokenizer, question.text)
             passage = tokenized[question.context]
-            for window in cut(template, ids, [passage], config.max_length, config.doc_stride):
-                examples.append(label(window, passage, question.answers))
+            windows = cut(template, ids, [passage], config.max_length, config.doc_stride)
+            examples.extend(label(window, passage, question.answers) for window in windows)
     rng.shuffle(examples)
     return examples
 
@@ -127,12 +127,12 @@ def _negatives(questions: list[Question], share: float, rng: random.Random) -> l
     if not chosen:
         return []
     contexts = list(dict.fromkeys(q.context for q in questions))
-    index = Bm25.in_memory()
-    index.update(add=[(number, "", context) for number, context in enumerate(contexts)])
+    index = SparseView.in_memory()
+    index.apply((number, "", context) for number, context in enumerate(contexts))
     negatives = []
     for question in chosen:
         answer = normalize_answer(question.answers[0][1])
-        wrong = [i for i, _ in index.search(question.text, 8) if answer not in normalize_answer(contexts[i])]
+        wrong = [h.number for h in index.search(question.text, 8) if answer not in normalize_answer(contexts[h.number])]
         if wrong:
             negatives.append(replace(question, context=contexts[rng.choice(wrong[:4])], answers=()))
     return negatives

@@ -39,7 +39,7 @@ class PooledDropout(nn.Module):
 
 
 def matmul_attention(
-    module: nn.Module,
+    _module: nn.Module,
     query: Tensor,  # (batch, heads, length, head size)
     key: Tensor,
     value: Tensor,

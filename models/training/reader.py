@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AutoTokenizer
 
-from models.evaluation.reader import score_reader
+from models.evaluation.reader import predict, score
 from models.evaluation.squad import Question, read_squad
-from models.reader import LogitPair, Reader, ReaderSettings
+from models.reader import Reader, ReaderSettings
+from models.spans import Logits
 from models.training.base import locate_base
 from models.training.checkpoint import load_checkpoint, save_checkpoint
 from models.training.config import ReaderTraining
@@ -51,7 +52,7 @@ def train_reader(config: ReaderTraining, data: Path, out: Path) -> dict[str, flo
     examples = build_examples(config, data, tokenizer)
     plan = batches(examples, config.batch_tokens, config.seed)
     optimizer = _optimizer(network, config)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _linear(len(plan), config.warmup))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Linear(len(plan), config.warmup))
     step, seconds, history = 0, 0.0, []
     checkpoint = load_checkpoint(out / "checkpoint.pt")
     if checkpoint is not None:
@@ -69,7 +70,7 @@ def train_reader(config: ReaderTraining, data: Path, out: Path) -> dict[str, flo
         network.train()
         batch = collate(chosen, pad_id=hf_tokenizer.pad_token_id)
         loss = span_loss(*forward(network, batch, device, dtype), batch)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -85,10 +86,18 @@ def train_reader(config: ReaderTraining, data: Path, out: Path) -> dict[str, flo
         now = time.monotonic()
         if now - saved > 60 * config.checkpoint_minutes or step == len(plan):
             saved = now
-            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
-            state |= {"schedule": schedule.state_dict(), "rng": torch.get_rng_state(), "step": step}
-            state |= {"seconds": seconds + now - began, "history": json.dumps(history)}
-            save_checkpoint(out / "checkpoint.pt", state)
+            save_checkpoint(
+                out / "checkpoint.pt",
+                {
+                    "network": network.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "rng": torch.get_rng_state(),
+                    "step": step,
+                    "seconds": seconds + now - began,
+                    "history": json.dumps(history),
+                },
+            )
     bar.close()
 
     network.save_pretrained(out / "model")  # type: ignore[operator]
@@ -122,7 +131,10 @@ def forward(network: nn.Module, batch: Batch, device: torch.device, dtype: torch
 
 def span_loss(start_logits: Tensor, end_logits: Tensor, batch: Batch) -> Tensor:
     """Mean cross-entropy of the start and the end position (Devlin et al. 2019, section 4.2)."""
-    starts, ends = torch.from_numpy(batch.starts).to(start_logits.device), torch.from_numpy(batch.ends).to(end_logits.device)
+    starts, ends = (
+        torch.from_numpy(batch.starts).to(start_logits.device),
+        torch.from_numpy(batch.ends).to(end_logits.device),
+    )
     return (nn.functional.cross_entropy(start_logits, starts) + nn.functional.cross_entropy(end_logits, ends)) / 2
 
 
@@ -137,17 +149,20 @@ def evaluate(
     """F1 in percent by tuning file, with the same windows and spans as in service."""
     network.eval()
 
-    def logits(windows: Sequence[Window]) -> LogitPair:
-        batch = collate([Example(w, 0, 0) for w in windows], pad_id=0)
-        with torch.inference_mode():
-            start, end = forward(network, batch, device, dtype)
-        return start.cpu().numpy(), end.cpu().numpy()
+    def logits(windows: Sequence[Window]) -> list[tuple[Logits, Logits]]:
+        found: dict[int, tuple[Logits, Logits]] = {}
+        for chosen in batches([Example(w, 0, 0) for w in windows], config.batch_tokens, seed=0):
+            with torch.inference_mode():
+                start, end = forward(network, collate(chosen, pad_id=0), device, dtype)
+            rows = zip(chosen, start.cpu().numpy(), end.cpu().numpy(), strict=True)
+            found |= {id(example.window): (s, e) for example, s, e in rows}
+        return [found[id(window)] for window in windows]
 
     settings = ReaderSettings(
         max_length=config.max_length, doc_stride=config.doc_stride, max_answer_tokens=config.max_answer_tokens
     )
     reader = Reader(tokenizer, logits, settings)
-    return {name: round(score_reader(reader, questions).f1, 2) for name, questions in tuning.items()}
+    return {name: score(predict(reader, questions), null_threshold=0.0)["f1"] for name, questions in tuning.items()}
 
 
 def _optimizer(network: nn.Module, config: ReaderTraining) -> torch.optim.Optimizer:
@@ -159,7 +174,7 @@ def _optimizer(network: nn.Module, config: ReaderTraining) -> torch.optim.Optimi
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
-class _linear:
+class _Linear:
     """Linear warm-up, then linear decay to zero."""
 
     def __init__(self, steps: int, warmup: float) -> None:

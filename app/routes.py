@@ -1,0 +1,104 @@
+"""The endpoints."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import RedirectResponse
+
+from app.schemas import (
+    AskRequest,
+    AskResponse,
+    CollectionList,
+    IndexInfo,
+    Problem,
+    QuestionText,
+    SearchRequest,
+    SearchResponse,
+)
+from app.state import Service, ServiceDep
+from models.pipeline import check_question
+from models.retrieval import RetrieverName, retrieve
+from store.errors import Unavailable
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {"application/problem+json": {}}, "description": description}
+    for status, description in ((404, "No such collection"), (422, "The request breaks a rule"))
+}
+
+router = APIRouter()
+CollectionName = Annotated[str, Path(description="the collection's name", examples=["default"])]
+
+
+@router.get("/", include_in_schema=False)
+def docs() -> RedirectResponse:
+    return RedirectResponse("/docs")
+
+
+@router.get("/health", tags=["operation"])
+def health() -> dict[str, str]:
+    """Alive: the process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/ready", tags=["operation"], responses={503: {"model": Problem}})
+def ready(service: ServiceDep) -> dict[str, str]:
+    """Ready: models are loaded and all collections are open."""
+    if service.unopened is None:
+        raise Unavailable("collections are being opened; ask again in a moment")
+    if service.unopened:
+        raise Unavailable("; ".join(f"collection {name}: {why}" for name, why in service.unopened.items()))
+    return {"status": "ready"}
+
+
+@router.get("/v1/collections", tags=["collections"])
+def list_collections(service: ServiceDep) -> CollectionList:
+    """All collections and their sizes."""
+    states = {name: service.catalog.get(name).state() for name in service.catalog.names()}
+    return CollectionList(collections=[IndexInfo.of(name, state) for name, state in states.items()])
+
+
+@router.post("/v1/collections/{collection}/ask", tags=["questions"], responses=_PROBLEMS)
+def ask(service: ServiceDep, collection: CollectionName, body: AskRequest) -> AskResponse:
+    """Answer a question with verbatim spans of the collection's documents."""
+    return _ask(service, collection, body)
+
+
+@router.get("/v1/collections/{collection}/ask", tags=["questions"], responses=_PROBLEMS)
+def ask_by_url(
+    service: ServiceDep,
+    collection: CollectionName,
+    question: Annotated[QuestionText, Query()],
+    top_k: Annotated[int | None, Query(ge=1, le=50)] = None,
+    passages: Annotated[int | None, Query(ge=1, le=100)] = None,
+    retriever: Annotated[RetrieverName | None, Query()] = None,
+    min_confidence: Annotated[float | None, Query(ge=0, le=1)] = None,
+) -> AskResponse:
+    """The same from a browser's address bar; filters need POST."""
+    body = AskRequest(
+        question=question, top_k=top_k, passages=passages, retriever=retriever, min_confidence=min_confidence
+    )
+    return _ask(service, collection, body)
+
+
+@router.post("/v1/collections/{collection}/search", tags=["questions"], responses=_PROBLEMS)
+def search(service: ServiceDep, collection: CollectionName, body: SearchRequest) -> SearchResponse:
+    """Find passages without reading them."""
+    settings = service.settings
+    stored = service.catalog.get(collection)
+    question = check_question(body.question)
+    retrieval = retrieve(
+        stored,
+        service.answerer.encoder,
+        question,
+        body.top_k or settings.passages,
+        body.retriever or settings.retriever,
+        body.filters,
+    )
+    return SearchResponse.of(question, retrieval, collection, stored.state())
+
+
+def _ask(service: Service, collection: str, body: AskRequest) -> AskResponse:
+    stored = service.catalog.get(collection)
+    options = body.model_dump(exclude={"question"})
+    outcome = service.answerer.ask(stored, body.question, **options)
+    return AskResponse.of(outcome, collection, service.answerer.name)

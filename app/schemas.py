@@ -1,0 +1,237 @@
+"""What goes over the wire: requests and responses of the HTTP service, and of `lector ask --json`."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.pipeline import LONGEST_QUESTION, Outcome
+from models.pipeline import Answer as FoundAnswer
+from models.retrieval import Retrieval, Retrieved, RetrieverName
+from store.collection import CollectionState
+
+QuestionText = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION, description="in words, as to a person")]
+Filters = Annotated[
+    dict[str, Any] | None,
+    Field(
+        description="Haystack's filter syntax, over `meta.*`, `id`, `title` and `source` of documents",
+        examples=[{"field": "meta.year", "operator": ">=", "value": 2024}],
+    ),
+]
+PassageCount = Annotated[int | None, Field(ge=1, le=100)]
+Share = Annotated[float | None, Field(ge=0, le=1)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    question: QuestionText
+    retriever: RetrieverName | None = Field(default=None, description="hybrid, sparse or dense")
+    filters: Filters = None
+
+
+class AskRequest(_Request):
+    """A question. What is left out comes from the service's settings."""
+
+    top_k: Annotated[int | None, Field(ge=1, le=50, description="answers at most")] = None
+    passages: Annotated[PassageCount, Field(description="how many passages are read")] = None
+    min_confidence: Annotated[Share, Field(description="answers below are withheld")] = None
+
+
+class SearchRequest(_Request):
+    """A search for passages."""
+
+    top_k: Annotated[PassageCount, Field(description="passages at most")] = None
+
+
+class DocumentInfo(BaseModel):
+    """A document without its text."""
+
+    id: str
+    title: str
+    source: str
+    meta: dict[str, Any]
+    content_hash: str
+
+    @classmethod
+    def of(cls, retrieved: Retrieved) -> "DocumentInfo":
+        document = retrieved.passage.document
+        return cls(
+            id=document.id,
+            title=document.title,
+            source=document.source,
+            meta=dict(document.meta),
+            content_hash=document.content_hash,
+        )
+
+
+class Context(BaseModel):
+    """The passage that was read; offsets are code points of the document's text."""
+
+    text: str
+    start: int
+    end: int
+
+
+class Scores(BaseModel):
+    """Where a confidence comes from; null where that part did not score the passage."""
+
+    reader: float | None = Field(description="margin over the null score, in logits")
+    retriever: float = Field(description="of the chosen retriever")
+    sparse: float | None = Field(description="BM25")
+    dense: float | None = Field(description="cosine")
+
+
+class AlsoFoundIn(BaseModel):
+    """Another place with the same answer."""
+
+    document_id: str
+    start: int
+    end: int
+
+
+class Answer(BaseModel):
+    """A verbatim span: the document's text[start:end], in code points."""
+
+    answer: str
+    confidence: float
+    start: int
+    end: int
+    document: DocumentInfo
+    context: Context
+    page: int | None
+    passage_id: str
+    scores: Scores
+    also_found_in: list[AlsoFoundIn]
+
+    @classmethod
+    def of(cls, found: FoundAnswer) -> "Answer":
+        passage = found.retrieved.passage
+        return cls(
+            answer=found.text,
+            confidence=round(found.confidence, 4),
+            start=found.start,
+            end=found.end,
+            document=DocumentInfo.of(found.retrieved),
+            context=Context(text=passage.text, start=passage.start, end=passage.end),
+            page=passage.page,
+            passage_id=passage.id,
+            scores=_scores(found.retrieved, found.reader_score),
+            also_found_in=[AlsoFoundIn(document_id=p.document, start=p.start, end=p.end) for p in found.also_found_in],
+        )
+
+
+class FoundPassage(BaseModel):
+    """A passage that was found."""
+
+    text: str
+    start: int
+    end: int
+    document: DocumentInfo
+    page: int | None
+    passage_id: str
+    scores: Scores
+
+    @classmethod
+    def of(cls, retrieved: Retrieved) -> "FoundPassage":
+        passage = retrieved.passage
+        return cls(
+            text=passage.text,
+            start=passage.start,
+            end=passage.end,
+            document=DocumentInfo.of(retrieved),
+            page=passage.page,
+            passage_id=passage.id,
+            scores=_scores(retrieved, None),
+        )
+
+
+class IndexInfo(BaseModel):
+    """Which state of the collection was asked."""
+
+    collection: str
+    generation: int
+    documents: int
+    passages: int
+
+    @classmethod
+    def of(cls, collection: str, state: CollectionState) -> "IndexInfo":
+        return cls(
+            collection=collection, generation=state.generation, documents=state.documents, passages=state.passages
+        )
+
+
+class AskResponse(BaseModel):
+    """Answers, best first; none where none is confident enough."""
+
+    question: str
+    answered: bool
+    no_answer_confidence: float = Field(description="probability that the passages hold no answer")
+    answers: list[Answer]
+    timings_ms: dict[str, float]
+    index: IndexInfo
+    reader: str
+
+    @classmethod
+    def of(cls, outcome: Outcome, collection: str, reader: str) -> "AskResponse":
+        timings = outcome.timings
+        named = {"encode": timings.encode, "retrieve": timings.retrieve, "read": timings.read, "total": timings.total}
+        return cls(
+            question=outcome.question,
+            answered=bool(outcome.answers),
+            no_answer_confidence=round(outcome.no_answer_confidence, 4),
+            answers=[Answer.of(answer) for answer in outcome.answers],
+            timings_ms={name: round(value, 2) for name, value in named.items()},
+            index=IndexInfo.of(collection, outcome.state),
+            reader=reader,
+        )
+
+
+class SearchResponse(BaseModel):
+    """Passages, best first."""
+
+    question: str
+    passages: list[FoundPassage]
+    timings_ms: dict[str, float]
+    index: IndexInfo
+
+    @classmethod
+    def of(cls, question: str, retrieval: Retrieval, collection: str, state: CollectionState) -> "SearchResponse":
+        encode, retrieve = retrieval.encode_ms, retrieval.retrieve_ms
+        return cls(
+            question=question,
+            passages=[FoundPassage.of(retrieved) for retrieved in retrieval.passages],
+            timings_ms={
+                "encode": round(encode, 2),
+                "retrieve": round(retrieve, 2),
+                "total": round(encode + retrieve, 2),
+            },
+            index=IndexInfo.of(collection, state),
+        )
+
+
+class CollectionList(BaseModel):
+    """All collections."""
+
+    collections: list[IndexInfo]
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 describes it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, Any]] | None = None
+
+
+def _scores(retrieved: Retrieved, reader: float | None) -> Scores:
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(value, 4)
+
+    return Scores(
+        reader=rounded(reader),
+        retriever=round(retrieved.score, 4),
+        sparse=rounded(retrieved.sparse),
+        dense=rounded(retrieved.dense),
+    )

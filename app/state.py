@@ -1,0 +1,51 @@
+"""What the service holds while it runs."""
+
+import logging
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.settings import ServiceSettings
+from models.pipeline import QuestionAnswerer
+from store.catalog import Catalog
+from store.errors import LectorError
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """The models and the collections."""
+
+    def __init__(self, settings: ServiceSettings, answerer: QuestionAnswerer) -> None:
+        self.settings = settings
+        self.answerer = answerer
+        self.catalog = Catalog(settings.data, answerer.encoder.identity)
+        self.unopened: dict[str, str] | None = (
+            None  # collections that failed to open, with why; None before all were tried
+        )
+
+    @classmethod
+    def start(cls, settings: ServiceSettings) -> "Service":
+        return cls(settings, QuestionAnswerer.load(settings))
+
+    def open_all(self) -> None:
+        """Open every collection; one that fails is logged and named by `/ready`, and does not hold up the others."""
+        failed = {}
+        for name in self.catalog.names():
+            try:
+                self.catalog.get(name)
+            except LectorError as error:
+                _log.error("collection %s cannot be opened: %s", name, error)
+                failed[name] = str(error)
+        self.unopened = failed
+
+    def close(self) -> None:
+        self.catalog.close()
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(_service)]

@@ -1,0 +1,160 @@
+"""The indexing job: sources in, documents with embedded passages in a collection out.
+
+Every batch is one transaction, and a source counts as done only when the last of its documents is written. So a job
+that is interrupted, by Ctrl-C or `kill -9`, has lost nothing that it wrote, and the next one goes on where it ended.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from indexer import demo
+from indexer.convert import Converted, convert
+from indexer.sources import covers, find_files
+from indexer.split import split
+from models.encoder import Encoder
+from store.collection import Collection
+from store.errors import LectorError
+from store.records import NewDocument, NewPassage
+
+WORDS = 100  # of a passage
+OVERLAP = 20  # words that a passage shares with the one before
+CONVERSION = 1  # to be raised when converted text or passages change, so that files are read again
+PASSAGES_AT_ONCE = 64
+
+
+class Progress(Protocol):
+    """What a job tells about itself while it runs."""
+
+    def start(self, total: int) -> None: ...
+
+    def source(self, name: str) -> None: ...
+
+    def passages(self, count: int) -> None: ...
+
+    def done(self) -> None: ...
+
+
+@dataclass
+class Report:
+    """What a job did."""
+
+    indexed: int = 0  # sources
+    unchanged: int = 0  # sources
+    documents: int = 0
+    passages: int = 0
+    deleted: int = 0  # documents
+    failed: dict[str, str] = field(default_factory=dict)  # source: reason
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that gives documents, and a fingerprint that changes when they would."""
+
+    name: str
+    fingerprint: str
+    documents: Iterable[Converted]
+
+
+def index_paths(
+    collection: Collection, encoder: Encoder, paths: Sequence[str], progress: Progress, *, sync: bool = False
+) -> Report:
+    """Index files; those that have not changed are skipped, and with `sync` those that are gone are deleted.
+
+    A file that cannot be read is reported, with its older version left in place, and the job goes on.
+
+    Raises:
+        NotFound: a path names nothing.
+    """
+    files = find_files(paths)
+    report = Report()
+    progress.start(len(files))
+    for path in files:
+        progress.source(str(path))
+        try:
+            source = Source(str(path), _fingerprint(path), convert(path))
+            _index_source(collection, encoder, source, progress, report)
+        except (LectorError, OSError) as error:
+            report.failed[str(path)] = str(error)
+        progress.done()
+    if sync:
+        present = {str(path) for path in files}
+        for name in collection.sources():
+            if name not in present and covers(paths, name):
+                report.deleted += collection.delete_source(name)
+    return report
+
+
+def index_demo(collection: Collection, encoder: Encoder, progress: Progress) -> Report:
+    """Index Python's language reference."""
+    report = Report()
+    progress.start(1)
+    progress.source(demo.SOURCE)
+    source = Source(demo.SOURCE, f"{demo.fingerprint()}:{_settings()}", demo.convert_topics())
+    _index_source(collection, encoder, source, progress, report)
+    progress.done()
+    return report
+
+
+def _index_source(collection: Collection, encoder: Encoder, source: Source, progress: Progress, report: Report) -> None:
+    if collection.sources().get(source.name) == source.fingerprint:
+        report.unchanged += 1
+        return
+    ids: list[str] = []
+    for documents in _grouped(_prepared(source, encoder, progress)):
+        collection.write(documents)
+        ids += [document.id for document in documents]
+        report.passages += sum(len(document.passages) for document in documents)
+    report.deleted += collection.finish_source(source.name, source.fingerprint, ids)
+    report.documents += len(ids)
+    report.indexed += 1
+
+
+def _prepared(source: Source, encoder: Encoder, progress: Progress) -> Iterator[NewDocument]:
+    for number, converted in enumerate(source.documents):
+        passages = []
+        parts = split(converted.text, WORDS, OVERLAP, converted.pages)
+        for begin in range(0, len(parts), PASSAGES_AT_ONCE):
+            some = parts[begin : begin + PASSAGES_AT_ONCE]
+            texts = [f"{converted.title}\n{converted.text[part.start : part.end]}" for part in some]
+            for part, embedding in zip(some, encoder.encode(texts), strict=True):
+                passages.append(NewPassage(part.start, part.end, embedding, _page(converted.pages, part.start)))
+            progress.passages(len(some))
+        key = converted.key or str(number)
+        yield NewDocument(
+            id=hashlib.sha256(f"{source.name}\0{key}".encode()).hexdigest()[:24],
+            text=converted.text,
+            passages=tuple(passages),
+            title=converted.title,
+            source=source.name,
+            meta=converted.meta,
+        )
+
+
+def _grouped(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:
+    group: list[NewDocument] = []
+    size = 0
+    for document in documents:
+        group.append(document)
+        size += len(document.passages)
+        if size >= PASSAGES_AT_ONCE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _fingerprint(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"{hashlib.file_digest(file, 'sha256').hexdigest()}:{_settings()}"
+
+
+def _settings() -> str:
+    return f"{CONVERSION}:{WORDS}:{OVERLAP}"
+
+
+def _page(pages: Sequence[int], start: int) -> int | None:
+    """The page, counted from 1, on which a passage starts."""
+    return sum(1 for page in pages if page <= start) or None

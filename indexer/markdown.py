@@ -1,0 +1,42 @@
+"""Markdown to plain text, by way of the HTML that it stands for."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from indexer.converted import Converted, Scalar
+from indexer.decode import read_text, stem
+from indexer.html import parse, title_of
+from indexer.markup import to_text
+
+# YAML between two lines of dashes at the top, as static site generators want it.
+FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+
+
+def convert(path: Path) -> Iterator[Converted]:
+    """The text without its markup, titled by its front matter or first heading; the front matter's rest is metadata."""
+    from markdown_it import MarkdownIt
+
+    source = read_text(path)
+    front = FRONT_MATTER.match(source)
+    meta = _front_matter(front[1] or "") if front else None
+    if front and meta is not None:
+        source = source[front.end() :]
+    meta = meta or {}
+    tree = parse(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(source))
+    if tree is not None:
+        title = str(meta.pop("title", "")) or title_of(tree) or stem(path)
+        yield Converted(text=to_text(tree), title=title, meta=meta)
+
+
+def _front_matter(source: str) -> dict[str, Scalar] | None:
+    """The scalars of it, or None where it is not YAML's key: value after all, but a ruler and text."""
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        values = yaml.safe_load(source)
+    except yaml.YAMLError:
+        return None
+    if not isinstance(values, dict):
+        return None
+    return {str(key): value for key, value in values.items() if isinstance(value, str | int | float | bool)}

@@ -1,0 +1,132 @@
+"""CSV and JSON Lines: a document a row or line, with its metadata beside its text."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any, NoReturn
+
+from indexer.converted import Converted, Scalar
+from indexer.decode import MAX_BYTES, read_lines, read_text, stem
+from store.errors import InvalidInput
+
+TEXT_NAMES = ("text", "content")  # the first that is there
+RESERVED = frozenset({*TEXT_NAMES, "title", "id"})
+DELIMITERS = ",;\t|"
+INTEGER = re.compile(r"0|-?[1-9]\d{0,17}")  # within SQLite's 64 bits; "007" is a name, not a number
+DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,8})\.\d{1,6}")
+
+
+def convert_csv(path: Path) -> Iterator[Converted]:
+    """A document a row, from the columns `text` (or `content`), `title` and `id`; the other columns are metadata.
+
+    A column in which every value is a number becomes numbers. A row without an id takes its line's number for a key.
+
+    Raises:
+        InvalidInput: there is no column for the text, a row is longer than the header, or two rows have one id.
+    """
+    names, rows = _table(path)
+    if names and not any(name in names for name in TEXT_NAMES):
+        raise InvalidInput(f"{path}: no column 'text' or 'content' among {', '.join(names)}; rename the text's column")
+    readers = {
+        name: _number_reader([cells[i] for _, cells in rows if i < len(cells)])
+        for i, name in enumerate(names)
+        if name not in RESERVED
+    }
+    records = (
+        (line, {name: readers.get(name, str)(cell) for name, cell in zip(names, cells, strict=False) if cell})
+        for line, cells in rows
+    )
+    return _documents(path, records)
+
+
+def convert_jsonl(path: Path) -> Iterator[Converted]:
+    """A document a line, from the keys `text` (or `content`), `title` and `id`.
+
+    Metadata is what the object `meta` holds, and the object's other keys; of both, strings, numbers and booleans.
+    A line without an id takes its number for a key.
+
+    Raises:
+        InvalidInput: a line is not a JSON object with a text, or two lines have one id.
+    """
+    records = ((number, _object(path, number, line)) for number, line in enumerate(read_lines(path), 1) if line.strip())
+    return _documents(path, records)
+
+
+def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header's names, and the rows with the numbers of their lines."""
+    source = read_text(path)
+    header = source.partition("\n")[0]
+    csv.field_size_limit(MAX_BYTES)  # for the whole process; but the 128 KiB it starts with are few for a document
+    reader = csv.reader(StringIO(source, newline=""), delimiter=max(DELIMITERS, key=header.count), strict=True)
+    try:
+        names = [_name(cell) for cell in next(reader, [])]
+        rows = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise InvalidInput(f"{path}: line {reader.line_num} is not CSV ({error}); mend its quotes") from error
+    for line, row in rows:
+        if len(row) > len(names):
+            raise InvalidInput(
+                f"{path}: line {line} has {len(row)} cells but the header {len(names)}; put quotes around cells that "
+                "hold the delimiter"
+            )
+    return names, rows
+
+
+def _name(cell: str) -> str:
+    return cell.strip().lower() if cell.strip().lower() in RESERVED else cell.strip()
+
+
+def _number_reader(cells: list[str]) -> Callable[[str], Scalar]:
+    """What turns every cell of a column into a number without loss, else into itself. Empty cells do not count."""
+    filled = [cell for cell in cells if cell]
+    if all(INTEGER.fullmatch(cell) for cell in filled):
+        return int
+    if all(INTEGER.fullmatch(cell) or DECIMAL.fullmatch(cell) for cell in filled):
+        return float
+    return str
+
+
+def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path}: line {number} is not JSON ({error}); put one object on each line") from error
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{path}: line {number} is not a JSON object but {line[:40]!r}; put one object on each line")
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number that JSON knows")
+
+
+def _documents(path: Path, records: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[Converted]:
+    lines: dict[str, int] = {}  # of the keys so far
+    for line, record in records:
+        document = _document(path, line, record)
+        if document.key in lines:
+            raise InvalidInput(
+                f"{path}: line {line} has the id '{document.key}' of line {lines[document.key]}; give each its own"
+            )
+        lines[document.key] = line
+        yield document
+
+
+def _document(path: Path, line: int, record: dict[str, Any]) -> Converted:
+    source = next((name for name in TEXT_NAMES if name in record), "")
+    text, title, key = record.get(source, ""), record.get("title") or stem(path), record.get("id", line)
+    meta = record.get("meta", {})
+    for name, value, types in (
+        ("text", text, str),
+        ("title", title, str),
+        ("id", key, str | int),
+        ("meta", meta, dict),
+    ):
+        if not isinstance(value, types):
+            raise InvalidInput(f"{path}: line {line}: '{name}' is {value!r:.40}, not {types}; mend it")
+    others = {name: value for name, value in record.items() if name not in {source, "title", "id", "meta"}}
+    scalars = {name: value for name, value in {**others, **meta}.items() if isinstance(value, str | int | float)}
+    return Converted(text=text, title=title, meta=scalars, key=str(key))

@@ -1,0 +1,207 @@
+"""Lector's retrievers and reader as Haystack components, for pipelines of one's own.
+
+Thin wrappers: the arithmetic is that of `models.retrieval`, `models.answers` and `models.confidence`, and a pipeline of
+these gives the same answers as the HTTP service. The service itself does without: `haystack` imports torch wherever
+torch is installed, and copies every input of every component.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "false")  # haystack reads it when it is imported
+
+from haystack import Document, ExtractedAnswer, Pipeline, component, default_from_dict, default_to_dict
+
+from models.answers import merge
+from models.artifact import load_artifact
+from models.confidence import Calibration
+from models.encoder import Encoder
+from models.pipeline import check_question
+from models.reader import Reader, open_reader
+from models.retrieval import Retrieved, RetrieverName, retrieve
+from models.settings import Settings
+from store.catalog import Catalog
+from store.collection import Collection
+
+
+class _Retriever:
+    """What the three retrievers share: passages of one collection as Haystack documents."""
+
+    kind: RetrieverName
+
+    def __init__(
+        self,
+        data: str = "data",
+        collection: str = "default",
+        encoder: str = "encoder",
+        top_k: int = 10,
+        filters: dict[str, Any] | None = None,
+        threads: int = 0,
+    ) -> None:
+        """A retriever over a collection below the directory `data`; `filters` hold where `run` is given none."""
+        self.data = data
+        self.collection = collection
+        self.encoder = encoder
+        self.top_k = top_k
+        self.filters = filters
+        self.threads = threads
+        self._encoder: Encoder | None = None
+        self._collection: Collection | None = None
+
+    def warm_up(self) -> None:
+        """Load the encoder and open the collection."""
+        if self._encoder is None or self._collection is None:
+            self._encoder = Encoder.load(self.encoder, self.threads)
+            self._collection = Catalog(Path(self.data), self._encoder.identity).get(self.collection)
+
+    def to_dict(self) -> dict[str, Any]:
+        return default_to_dict(
+            self,
+            data=self.data,
+            collection=self.collection,
+            encoder=self.encoder,
+            top_k=self.top_k,
+            filters=self.filters,
+            threads=self.threads,
+        )
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "_Retriever":
+        return default_from_dict(cls, data)
+
+    @component.output_types(documents=list[Document])
+    def run(
+        self, query: str, filters: dict[str, Any] | None = None, top_k: int | None = None
+    ) -> dict[str, list[Document]]:
+        """The best passages for a query, best first, with their scores and where they lie in their documents."""
+        self.warm_up()
+        assert self._encoder is not None
+        assert self._collection is not None
+        found = retrieve(
+            self._collection,
+            self._encoder,
+            check_question(query),
+            top_k or self.top_k,
+            self.kind,
+            filters or self.filters,
+        )
+        return {"documents": [_document(retrieved) for retrieved in found.passages]}
+
+
+@component
+class LectorSparseRetriever(_Retriever):
+    """Passages by BM25."""
+
+    kind = "sparse"
+
+
+@component
+class LectorDenseRetriever(_Retriever):
+    """Passages by the cosine of embeddings."""
+
+    kind = "dense"
+
+
+@component
+class LectorHybridRetriever(_Retriever):
+    """Passages by both, fused."""
+
+    kind = "hybrid"
+
+
+@component
+class LectorReader:
+    """Verbatim spans from any Haystack documents, with calibrated confidences."""
+
+    def __init__(
+        self, reader: str = "base", top_k: int = 3, min_confidence: float | None = None, threads: int = 0
+    ) -> None:
+        """A shipped reader's name or a model's directory; `min_confidence` None takes the threshold in its card."""
+        self.reader = reader
+        self.top_k = top_k
+        self.min_confidence = min_confidence
+        self.threads = threads
+        self._reader: Reader | None = None
+
+    def warm_up(self) -> None:
+        """Load the reader."""
+        if self._reader is None:
+            artifact = load_artifact(self.reader, "reader")
+            self._calibration = Calibration(artifact.card.calibration)
+            self._threshold = artifact.card.min_confidence if self.min_confidence is None else self.min_confidence
+            self._reader = open_reader(artifact, self.threads)
+
+    def to_dict(self) -> dict[str, Any]:
+        return default_to_dict(
+            self, reader=self.reader, top_k=self.top_k, min_confidence=self.min_confidence, threads=self.threads
+        )
+
+    @component.output_types(answers=list[ExtractedAnswer], no_answer_confidence=float)
+    def run(self, query: str, documents: list[Document], top_k: int | None = None) -> dict[str, Any]:
+        """The best answers, best first, each with the document that it was read in and its offsets there.
+
+        Where the documents come from our retrievers, an answer's `meta` also has its offsets in the whole document.
+        """
+        self.warm_up()
+        assert self._reader is not None
+        texts = [document.content or "" for document in documents]
+        spans = self._reader.read(check_question(query), texts)
+        homes = [(d.meta.get("document_id", d.id), d.meta.get("start", 0)) for d in documents]
+        candidates = merge(texts, homes, spans)
+        confidences, no_answer = self._calibration.judge(candidates)
+        answers = []
+        for candidate, confidence in zip(candidates, confidences, strict=True):
+            place = candidate.best
+            within = ExtractedAnswer.Span(place.start - homes[place.passage][1], place.end - homes[place.passage][1])
+            answers.append(
+                ExtractedAnswer(
+                    query=query,
+                    score=confidence,
+                    data=candidate.text,
+                    document=documents[place.passage],
+                    context=texts[place.passage],
+                    document_offset=within,
+                    context_offset=within,
+                    meta={"document_id": place.document, "start": place.start, "end": place.end, "margin": place.score},
+                )
+            )
+        answers.sort(key=lambda answer: -answer.score)
+        kept = [answer for answer in answers[: top_k or self.top_k] if answer.score >= self._threshold]
+        return {"answers": kept, "no_answer_confidence": no_answer}
+
+
+_RETRIEVERS = {"sparse": LectorSparseRetriever, "dense": LectorDenseRetriever, "hybrid": LectorHybridRetriever}
+
+
+def build_pipeline(settings: Settings, collection: str = "default") -> Pipeline:
+    """A Haystack pipeline of `retriever` and `reader` that answers as the service does.
+
+    Run it with `{"retriever": {"query": q}, "reader": {"query": q}}`.
+    """
+    pipeline = Pipeline()
+    retriever = _RETRIEVERS[settings.retriever](
+        data=str(settings.data),
+        collection=collection,
+        encoder=settings.encoder,
+        top_k=settings.passages,
+        threads=settings.threads,
+    )
+    pipeline.add_component("retriever", retriever)
+    reader = LectorReader(settings.reader, settings.top_k, settings.min_confidence, settings.threads)
+    pipeline.add_component("reader", reader)
+    pipeline.connect("retriever.documents", "reader.documents")
+    return pipeline
+
+
+def _document(retrieved: Retrieved) -> Document:
+    passage = retrieved.passage
+    where = {
+        "document_id": passage.document.id,
+        "title": passage.document.title,
+        "source": passage.document.source,
+        "start": passage.start,
+        "end": passage.end,
+        "page": passage.page,
+    }
+    return Document(id=passage.id, content=passage.text, meta={**passage.document.meta, **where}, score=retrieved.score)

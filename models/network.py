@@ -1,0 +1,54 @@
+"""ONNX Runtime: a model's file, run on the CPU.
+
+Each row runs by itself on one core, several rows at a time. Measured against batches whose operators share the cores,
+this is as fast or faster, wastes nothing on padding, and makes a row's result independent of the rows beside it, since
+dynamic quantization scales activations by the whole batch.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from store.errors import Damaged
+
+Ids = NDArray[np.int64]  # (length,)
+Outputs = list[NDArray[np.float32]]  # of one row, without the batch axis
+
+
+class OnnxNetwork:
+    """A network with the inputs `input_ids`, `attention_mask` and, where it has them, `token_type_ids`."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """Load the network; `threads` 0 takes all cores that this process may use.
+
+        Raises:
+            Damaged: ONNX Runtime cannot load the file.
+        """
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises bare classes of its own, without a common base
+            raise Damaged(f"ONNX Runtime cannot load {path}: {error}") from error
+        self._inputs = {node.name for node in self._session.get_inputs()}
+        self._workers = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)), thread_name_prefix=path.parent.name)
+
+    def run(self, rows: Sequence[tuple[Ids, Ids]]) -> list[Outputs]:
+        """The network's outputs for (ids, token types) rows, in order."""
+        if len(rows) == 1:
+            return [self._run(*rows[0])]
+        longest_first = sorted(range(len(rows)), key=lambda i: -len(rows[i][0]))
+        running = {i: self._workers.submit(self._run, *rows[i]) for i in longest_first}
+        return [running[i].result() for i in range(len(rows))]
+
+    def _run(self, ids: Ids, types: Ids) -> Outputs:
+        feed = {"input_ids": ids[None], "attention_mask": np.ones_like(ids)[None], "token_type_ids": types[None]}
+        outputs = self._session.run(None, {name: feed[name] for name in self._inputs})
+        return [output[0] for output in outputs]

@@ -1,0 +1,37 @@
+"""`lector train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from store.errors import LectorError
+
+train = typer.Typer(help="Train a model; needs the extra `train`.", no_args_is_help=True)
+
+
+@train.callback()
+def _verbs() -> None:
+    """Keeps `reader` a verb of its own while it is the only one."""
+
+
+@train.command("reader")
+def train_reader_command(
+    config: Annotated[Path, typer.Option(help="A TOML file; see models/training/configs.")],
+    data: Annotated[Path, typer.Option(help="Folder that the configuration's files lie in.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and the model; an interrupted run goes on there.")],
+) -> None:
+    """Fine-tune a reader on SQuAD files."""
+    from models.training.config import load_config
+
+    try:
+        settings = load_config(config)
+        from models.training.reader import train_reader
+
+        scores = train_reader(settings, data, out)
+    except LectorError as error:
+        typer.secho(f"lector train reader: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
+    for name, f1 in scores.items():
+        typer.echo(f"{name}: F1 {f1:.2f}")
+    typer.echo(f"{out / 'model'} is ready; `lector compress {out / 'model'} --out DIR` makes an artifact of it")

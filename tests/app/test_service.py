@@ -1,0 +1,74 @@
+"""The rest of the service: search, collections, health, errors, start and memory of imports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.settings import ServiceSettings
+from store.errors import NotFound
+
+
+def test_search_returns_passages_without_reading_them(client: TestClient) -> None:
+    body = client.post("/v1/collections/default/search", json={"question": "rye bread", "top_k": 1}).json()
+    (passage,) = body["passages"]
+    assert "sourdough" in passage["text"]
+    assert passage["scores"]["reader"] is None
+    assert passage["scores"]["dense"] > 0
+    assert body["index"]["passages"] == 2
+
+
+def test_collections_are_listed_with_their_sizes(client: TestClient) -> None:
+    (collection,) = client.get("/v1/collections").json()["collections"]
+    assert collection == {"collection": "default", "generation": 2, "documents": 2, "passages": 2}
+
+
+def test_health_and_readiness(client: TestClient) -> None:
+    assert client.get("/health").json() == {"status": "alive"}
+    assert client.get("/ready").json() == {"status": "ready"}
+
+
+def test_a_collection_that_cannot_be_opened_makes_the_service_unready_but_not_dead(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "lector.db").write_bytes(b"this is no database" * 100)
+    with TestClient(create_app(ServiceSettings(data=tmp_path))) as client:
+        assert client.get("/health").status_code == 200
+        response = client.get("/ready")
+    assert response.status_code == 503
+    assert "collection broken" in response.json()["detail"]
+
+
+def test_unknown_paths_and_methods_are_problems(client: TestClient) -> None:
+    for response, status in ((client.get("/v2"), 404), (client.delete("/v1/collections"), 405)):
+        assert response.status_code == status
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["status"] == status
+
+
+def test_the_root_leads_to_the_documentation(client: TestClient) -> None:
+    response = client.get("/", follow_redirects=True)
+    assert response.status_code == 200
+    paths = client.get("/openapi.json").json()["paths"]
+    assert set(paths) == {
+        "/health",
+        "/ready",
+        "/v1/collections",
+        "/v1/collections/{collection}/ask",
+        "/v1/collections/{collection}/search",
+    }
+
+
+def test_a_reader_that_does_not_exist_stops_the_start(tmp_path: Path) -> None:
+    with (
+        pytest.raises(NotFound, match="Shipped models"),
+        TestClient(create_app(ServiceSettings(data=tmp_path, reader="nowhere"))),
+    ):
+        pass
+
+
+def test_serving_imports_neither_torch_nor_transformers() -> None:
+    program = "import app.main, sys; assert 'torch' not in sys.modules and 'transformers' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
