@@ -26,6 +26,11 @@ UNSEEN = (
 NAVIGATION = "//nav | //*[@role='navigation' or @role='search' or @role='banner' or @role='contentinfo']"
 # Inside the content these three are the author's; around it they are the site's.
 FRAME = "//*[self::header or self::footer or self::aside][not(ancestor::main or ancestor::article)]"
+# Written as such or as a reference, lxml takes these in but then refuses to move them about.
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(?:x0*1?[0-9a-f]|0*(?:[12]?[0-9]|3[01]))(?:;|(?![0-9a-f]))",
+    re.IGNORECASE,
+)
 MAIN = "//main | //*[@role='main']"
 
 HTML_NAMES = {"head": "h2", "list": "ul", "item": "li", "quote": "blockquote", "row": "tr", "cell": "td", "lb": "br"}
@@ -50,7 +55,7 @@ def parse(text: str) -> Element | None:
     # As bytes, because lxml refuses a string that declares an encoding; the parser is told to ignore what it declares.
     parser = lxml_html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
     try:
-        return lxml_html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+        return lxml_html.document_fromstring(CONTROL.sub(" ", text).encode("utf-8", "replace"), parser=parser)
     except etree.ParserError:
         return None
 
@@ -84,14 +89,18 @@ def _content(tree: Element) -> str:
         return to_text(main)
     chosen = _chosen_by_trafilatura(main)
     words, kept = _prose(main), _words(to_text(chosen))
-    return to_text(chosen if (words & kept).total() >= MIN_KEPT * words.total() else main)
+    enough = words and (words & kept).total() >= MIN_KEPT * words.total()
+    return to_text(chosen if enough else main)
 
 
 def _chosen_by_trafilatura(tree: Element) -> Element:
     """What trafilatura takes for content, its TEI elements renamed to those of HTML."""
     from trafilatura import bare_extraction
 
-    document = bare_extraction(deepcopy(tree), favor_recall=True, include_tables=True, include_comments=False)
+    try:
+        document = bare_extraction(deepcopy(tree), favor_recall=True, include_tables=True, include_comments=False)
+    except RecursionError:  # at lists within lists within lists
+        document = None
     body = etree.Element("body") if document is None or isinstance(document, dict) else document.body
     for element in body.iter(*HTML_NAMES):
         element.tag = HTML_NAMES[element.tag]

@@ -53,15 +53,14 @@ def _start(writer: "_Writer", element: Element, counters: list[int]) -> None:
     _break(writer, tag, nested=bool(counters))
     if tag in LISTS:
         start = element.get("start", "1")
-        counters.append(int(start) - 1 if start.isdecimal() else 0)
+        counters.append(int(start) - 1 if start.isdecimal() and len(start) < 10 else 0)
     elif tag == "li":
-        writer.tighten(element.getprevious() is not None)
         parent = element.getparent()
+        marker = "- "
         if parent is not None and parent.tag == "ol":
             counters[-1] += 1
-            writer.marker = f"{counters[-1]}. "
-        else:
-            writer.marker = "- "
+            marker = f"{counters[-1]}. "
+        writer.next_item(marker, first=element.getprevious() is None)
     elif tag in CELLS:
         writer.next_cell()
 
@@ -85,26 +84,28 @@ class _Writer:
     """Collects text, and puts in the white space and the markers that belong between."""
 
     def __init__(self) -> None:
-        self.marker = ""  # of a list item or cell; written before its first text
+        self._fresh = False  # in a list item or cell that has no text yet: its first text stays on its line
+        self._marker = ""  # to write before that text
         self._parts: list[str] = []
         self._newlines = 0  # to write before the next text
         self._space = False  # likewise
         self._row = 0  # parts written when the row began
 
     def newline(self) -> None:
-        if not self.marker:  # the first text of an item or cell stays on the line of its marker
+        if not self._fresh:
             self._newlines = min(2, self._newlines + 1)
 
     def end_paragraph(self) -> None:
-        if not self.marker:
+        if not self._fresh:
             self._newlines = 2
 
     def end_line(self) -> None:
-        self.marker = ""
+        self._fresh, self._marker = False, ""
         self._newlines = max(1, self._newlines)
 
-    def tighten(self, follows_item: bool) -> None:
-        if follows_item:  # no empty line between items, whatever they hold
+    def next_item(self, marker: str, first: bool) -> None:
+        self._fresh, self._marker = True, marker
+        if not first:  # no empty line between items, whatever they hold
             self._newlines = min(1, self._newlines)
 
     def next_row(self) -> None:
@@ -112,8 +113,9 @@ class _Writer:
         self._row = len(self._parts)
 
     def next_cell(self) -> None:
+        self._fresh = True
         if len(self._parts) > self._row:
-            self.marker = " | "
+            self._marker = " | "
             self._newlines = 0
 
     def write(self, text: str, verbatim: bool) -> None:
@@ -123,9 +125,9 @@ class _Writer:
             words = " ".join(text.split())
             self._space |= text[0].isspace()
         if words:
-            gap = "\n" * self._newlines or " " * (self._space and not self.marker)
-            self._parts += [gap, self.marker, words]
-            self.marker, self._newlines = "", 0
+            gap = "\n" * self._newlines or " " * (self._space and not self._marker)
+            self._parts += [gap, self._marker, words]
+            self._fresh, self._marker, self._newlines = False, "", 0
             self._space = not verbatim and text[-1].isspace()
 
     def text(self) -> str:

@@ -49,9 +49,9 @@ def join(pages: Sequence[Page]) -> tuple[str, tuple[int, ...]]:
     before: Line | None = None
     for page in pages:
         starts.append(None)
-        for line in page:
+        for i, line in enumerate(page):
             part = LEADERS.sub(" ... ", " ".join(line.text.translate(LIGATURES).split())).strip()
-            paragraph = before is not None and _starts_paragraph(before, line, spacing)
+            paragraph = before is not None and _starts_paragraph(before, line, spacing, turned=i == 0)
             start = text.add(part, paragraph)
             if starts[-1] is None:
                 starts[-1] = start
@@ -109,13 +109,13 @@ def _usual_spacing(pages: Sequence[Page]) -> float:
     return median([gap for gap in gaps if 0 < gap <= MAX_SPACING] or [MAX_SPACING])
 
 
-def _starts_paragraph(before: Line, line: Line, spacing: float) -> bool:
+def _starts_paragraph(before: Line, line: Line, spacing: float, turned: bool) -> bool:
     size = max(before.size, line.size)
     gap = before.y - line.y
     ended = SENTENCE_END.search(before.text.rstrip()) is not None
     if abs(before.size - line.size) > SIZE_CHANGE * size:
         return True
-    if gap < -size:  # back to the top: another column or page
+    if turned or gap < -size:  # at the top of another page or column
         return ended or len(before.text) < SHORT_LINE
     if gap > min(LARGE_GAP * spacing, MAX_SPACING) * size:
         return True

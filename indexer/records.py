@@ -28,7 +28,7 @@ def convert_csv(path: Path) -> Iterator[Converted]:
         InvalidInput: there is no column for the text, a row is longer than the header, or two rows have one id.
     """
     names, rows = _table(path)
-    if names and not any(name in names for name in TEXT_NAMES):
+    if any(names) and not any(name in names for name in TEXT_NAMES):
         raise InvalidInput(f"{path}: no column 'text' or 'content' among {', '.join(names)}; rename the text's column")
     readers = {
         name: _number_reader([cells[i] for _, cells in rows if i < len(cells)])
@@ -96,6 +96,8 @@ def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
         raise InvalidInput(f"{path}: line {number} is not JSON ({error}); put one object on each line") from error
     if not isinstance(value, dict):
         raise InvalidInput(f"{path}: line {number} is not a JSON object but {line[:40]!r}; put one object on each line")
+    if not any(name in value for name in TEXT_NAMES):
+        raise InvalidInput(f"{path}: line {number}: no 'text' or 'content' among its keys; name the text so")
     return value
 
 
@@ -116,17 +118,16 @@ def _documents(path: Path, records: Iterable[tuple[int, dict[str, Any]]]) -> Ite
 
 
 def _document(path: Path, line: int, record: dict[str, Any]) -> Converted:
-    source = next((name for name in TEXT_NAMES if name in record), "")
-    text, title, key = record.get(source, ""), record.get("title") or stem(path), record.get("id", line)
-    meta = record.get("meta", {})
-    for name, value, types in (
-        ("text", text, str),
-        ("title", title, str),
-        ("id", key, str | int),
-        ("meta", meta, dict),
+    source = next((name for name in TEXT_NAMES if name in record), TEXT_NAMES[0])
+    fields = {source: "", "title": None, "id": line, "meta": {}} | record
+    for name, types, wanted in (
+        (source, str, "a string"),
+        ("title", str | None, "a string"),
+        ("id", str | int, "a string or an integer"),
+        ("meta", dict, "an object"),
     ):
-        if not isinstance(value, types):
-            raise InvalidInput(f"{path}: line {line}: '{name}' is {value!r:.40}, not {types}; mend it")
-    others = {name: value for name, value in record.items() if name not in {source, "title", "id", "meta"}}
-    scalars = {name: value for name, value in {**others, **meta}.items() if isinstance(value, str | int | float)}
-    return Converted(text=text, title=title, meta=scalars, key=str(key))
+        if not isinstance(fields[name], types):
+            raise InvalidInput(f"{path}: line {line}: '{name}' is {fields[name]!r:.40}, not {wanted}")
+    text, title, key, meta = (fields.pop(name) for name in (source, "title", "id", "meta"))
+    scalars = {name: value for name, value in {**fields, **meta}.items() if isinstance(value, str | int | float)}
+    return Converted(text=text, title=title or stem(path), meta=scalars, key=str(key))

@@ -21,11 +21,11 @@ LIST_ITEM = re.compile(r"(?:[-*+•‣▪■●○◦–]|\(?(?:\d{1,3}|[A-Za-z]
 BULLET = re.compile(r"[-*+•‣▪■●○◦–]\s")
 MARKDOWN_HEADING = re.compile(r"#{1,6}\s")
 UNDERLINE = re.compile(r"([=\-~^\"*+#`:.'_])\1{2,}")
-NOT_A_HEADING = re.compile(r"[.!?;,…]$|[。！？｡．，]| \| ")
+NOT_A_HEADING = re.compile(r"[.!?;,…؟۔।॥]$|[。！？｡．，]| \| ")
 MAX_HEADING = 80  # characters
 SHORT_LINE = 0.6  # of its paragraph's longest: a line that ends there was not broken by the margin
 
-ENUMERATOR = re.compile(r"[\[(]?(?:\d{1,3}|[A-Za-z])(?:\.\d{1,3})*\.")
+ENUMERATOR = re.compile(r"\s*[\[(]?(?:\d{1,3}|[A-Za-z])(?:\.\d{1,3})*\.")
 NAME = re.compile(r"\S+")
 INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]|\d{1,2}")
 # Abbreviations that are never the last word of a sentence,

@@ -13,6 +13,9 @@ from models.windows import PairTemplate, Window, cut, question_ids, tokenize
 Network = Callable[[Sequence[Window]], Sequence[tuple[Logits, Logits]]]  # start and end logits (length,) of each window
 
 
+SPANS_OF_WINDOW = 20  # looked at, before overlapping ones are dropped
+
+
 @dataclass(frozen=True)
 class ReaderSettings:
     """How passages are read; lengths in tokens."""
@@ -52,7 +55,7 @@ class Reader:
         for (number, window), (starts, ends) in zip(windows, logits, strict=True):
             passage = tokenized[pairs[number][1][window.passage]]
             found[number][window.passage] += best_spans(
-                starts, ends, window, passage, settings.max_answer_tokens, settings.spans_per_passage
+                starts, ends, window, passage, settings.max_answer_tokens, SPANS_OF_WINDOW
             )
         return [[drop_overlaps(spans)[: settings.spans_per_passage] for spans in passages] for passages in found]
 

@@ -5,6 +5,7 @@ Windows of one passage overlap, so that every answer shorter than the overlap st
 and together they cover every token of the passage.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ from tokenizers import Encoding, Tokenizer
 from store.errors import InvalidInput
 
 MAX_QUESTION_TOKENS = 64
+
+# An answer neither starts nor ends with these, though a word boundary is there: quotation, emphasis, separators.
+_NEVER_FIRST = frozenset('"”*_`|,;:.!?)]}>')
+_NEVER_LAST = frozenset('"“*_`|,;:([{<')
 
 
 @dataclass(frozen=True)
@@ -59,19 +64,26 @@ class Passage:
 
     ids: NDArray[np.int64]  # (n,)
     offsets: NDArray[np.int64]  # (n, 2) code points [start, end) in the passage's text
-    starts_word: NDArray[np.bool_]  # (n,) an answer may start here
-    ends_word: NDArray[np.bool_]  # (n,) an answer may end here
+    starts_word: NDArray[np.bool_]  # (n,) an answer may start here: at a word's first token
+    ends_word: NDArray[np.bool_]  # (n,) an answer may end here: at a word's last token
 
     @classmethod
-    def of(cls, encoding: Encoding) -> "Passage":
+    def of(cls, encoding: Encoding, text: str) -> "Passage":
         words = np.array([-1 if w is None else w for w in encoding.word_ids], dtype=np.int64)
         changes = words[1:] != words[:-1]
         edge = np.ones(min(1, len(words)), dtype=np.bool_)
+        offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        ends_word = np.concatenate([changes, edge])
+        if not text.isascii():
+            for token in np.flatnonzero(ends_word):
+                offsets[token, 1] = _with_marks(text, int(offsets[token, 1]))
+        first = np.array([token not in _NEVER_FIRST for token in encoding.tokens], dtype=np.bool_)
+        last = np.array([token not in _NEVER_LAST for token in encoding.tokens], dtype=np.bool_)
         return cls(
             ids=np.array(encoding.ids, dtype=np.int64),
-            offsets=np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2),
-            starts_word=np.concatenate([edge, changes]),
-            ends_word=np.concatenate([changes, edge]),
+            offsets=offsets,
+            starts_word=np.concatenate([edge, changes]) & first,
+            ends_word=ends_word & last,
         )
 
     def __len__(self) -> int:
@@ -95,7 +107,18 @@ class Window:
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Passage]:
     """Tokenise whole texts, without special tokens and without truncation."""
-    return [Passage.of(encoding) for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+    encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    return [Passage.of(encoding, text) for encoding, text in zip(encodings, texts, strict=True)]
+
+
+def _with_marks(text: str, end: int) -> int:
+    """The end of a word with the combining marks that its last letter bears.
+
+    BERT's normalizer strips them, so its offsets would cut the last accent off "cafe\u0301".
+    """
+    while end < len(text) and unicodedata.category(text[end]).startswith("M"):
+        end += 1
+    return end
 
 
 def question_ids(tokenizer: Tokenizer, question: str) -> NDArray[np.int64]:

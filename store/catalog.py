@@ -22,7 +22,8 @@ class Catalog:
 
     def names(self) -> list[str]:
         """Names of the collections on disk, sorted."""
-        return sorted(database.parent.name for database in self._data.glob("*/lector.db"))
+        found = (database.parent.name for database in self._data.glob("*/lector.db"))
+        return sorted(name for name in found if _NAME.fullmatch(name))
 
     def get(self, name: str, create: bool = False) -> Collection:
         """The collection of that name; `create` makes one where there is none.

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from store.database import Database
 from store.errors import Conflict, InvalidInput, NotFound
 from store.filters import compile_filter
-from store.records import Document, Embedding, Hit, NewDocument, Passage
+from store.records import Document, Embedding, Hit, Meta, NewDocument, Passage
 from store.views import EncoderIdentity, Views, generation
 
 WRITER_TIMEOUT_S = 30.0
@@ -52,7 +52,11 @@ class Collection:
         self._database = Database(folder / "lector.db")
         self._writers = FileLock(folder / "writer.lock", timeout=WRITER_TIMEOUT_S, thread_local=False)
         self._state: CollectionState | None = None
-        self._check_encoder()
+        try:
+            self._check_encoder()
+        except BaseException:
+            self._database.close()
+            raise
         self._views = Views(folder, self._database, self._writers, encoder)
         self._views.refresh()
 
@@ -61,15 +65,19 @@ class Collection:
     def write(self, documents: Sequence[NewDocument]) -> None:
         """Add documents, replacing those whose ids are there already: all of them or none.
 
+        Of several with the same id the last one stays.
+
         Raises:
-            InvalidInput: a passage lies outside its document's text, or an embedding has another dimension.
+            InvalidInput: a passage lies outside its document's text, an embedding has another dimension, or metadata
+                are not JSON.
             Conflict: another process has been writing for too long.
         """
         for document in documents:
             self._check(document)
+        last = {document.id: document for document in documents}
         with self._writing() as connection:
-            connection.executemany("DELETE FROM documents WHERE id = ?", [(d.id,) for d in documents])
-            for document in documents:
+            connection.executemany("DELETE FROM documents WHERE id = ?", [(id_,) for id_ in last])
+            for document in last.values():
                 _insert(connection, document)
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -192,6 +200,12 @@ class Collection:
                 )
 
     def _check(self, document: NewDocument) -> None:
+        try:
+            "".join((document.id, document.title, document.source, document.text, _json(document.meta))).encode()
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"document {document.id!r} cannot be stored ({error}); its metadata must be JSON, its texts Unicode"
+            ) from error
         for passage in document.passages:
             if not 0 <= passage.start < passage.end <= len(document.text):
                 raise InvalidInput(
@@ -224,7 +238,7 @@ def _insert(connection: Connection, document: NewDocument) -> None:
             document.title,
             document.source,
             document.text,
-            json.dumps(dict(document.meta), ensure_ascii=False),
+            _json(document.meta),
             content_hash(document.text),
         ),
     ).lastrowid
@@ -245,6 +259,12 @@ def _insert(connection: Connection, document: NewDocument) -> None:
             for ordinal, passage in enumerate(document.passages)
         ],
     )
+    if not document.passages:  # no passage, no change: the log would not know of this document
+        connection.execute("INSERT INTO changes (passage, added) VALUES (0, 0)")
+
+
+def _json(meta: Meta) -> str:
+    return json.dumps(dict(meta), ensure_ascii=False, allow_nan=False)
 
 
 def _document(row: Sequence[Any]) -> Document:

@@ -25,6 +25,9 @@ class Database:
         except sqlite3.DatabaseError as error:
             self.close()
             raise Damaged(f"{path} is not a readable SQLite database ({error}); restore it from a backup") from error
+        except Damaged:
+            self.close()
+            raise
 
     @property
     def connection(self) -> sqlite3.Connection:

@@ -64,7 +64,7 @@ class DenseView:
         """Write a snapshot: to a temporary file, synced and renamed, so that a reader finds the old one or the new."""
         with self._lock:
             payload = faiss.serialize_index(self._index).tobytes()
-            header = {"change": self.change, "encoder": self.encoder, "sha256": hashlib.sha256(payload).hexdigest()}
+            header = {"change": self.change, "encoder": self.encoder, "sha256": _checksum(self.change, payload)}
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         with temporary.open("wb") as file:
             file.write(_MAGIC + json.dumps(header).encode() + b"\n")
@@ -83,12 +83,17 @@ class DenseView:
                 return None
             try:
                 header = json.loads(file.readline())
-            except ValueError:
+                change, made_by, checksum = int(header["change"]), header["encoder"], header["sha256"]
+            except (ValueError, TypeError, KeyError):
                 return None
             payload = file.read()
-        if header.get("encoder") != encoder or header.get("sha256") != hashlib.sha256(payload).hexdigest():
+        if made_by != encoder or checksum != _checksum(change, payload):
             return None
         view = cls(dimension, encoder)
         view._index = faiss.deserialize_index(np.frombuffer(payload, dtype=np.uint8))
-        view.change = int(header["change"])
+        view.change = change
         return view if view._index.d == dimension else None
+
+
+def _checksum(change: int, payload: bytes) -> str:
+    return hashlib.sha256(f"{change}\n".encode() + payload).hexdigest()

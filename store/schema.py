@@ -29,7 +29,8 @@ def _first(connection: sqlite3.Connection) -> None:
                text TEXT NOT NULL,
                embedding BLOB NOT NULL)""",
         "CREATE INDEX passages_by_document ON passages (document, ordinal)",
-        # The change log. A passage is added once and removed once, and never altered in between.
+        # The change log. A passage is added once and removed once, and never altered in between. Passage 0 does not
+        # exist: such a change counts a document without passages.
         """CREATE TABLE changes (
                number INTEGER PRIMARY KEY AUTOINCREMENT,
                passage INTEGER NOT NULL,
@@ -38,6 +39,9 @@ def _first(connection: sqlite3.Connection) -> None:
                INSERT INTO changes (passage, added) VALUES (new.number, 1); END""",
         """CREATE TRIGGER passage_removed AFTER DELETE ON passages BEGIN
                INSERT INTO changes (passage, added) VALUES (old.number, 0); END""",
+        """CREATE TRIGGER bare_document_removed BEFORE DELETE ON documents
+               WHEN NOT EXISTS (SELECT 1 FROM passages WHERE document = old.number) BEGIN
+               INSERT INTO changes (passage, added) VALUES (0, 0); END""",
         # Files that were indexed to their end, with a fingerprint of their bytes and of how they were split.
         """CREATE TABLE sources (source TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID""",
     ):

@@ -101,7 +101,10 @@ class Views:
         except Timeout:
             return  # the process that holds the lock is bringing this view up to date right now
         with lock, self._database.reading() as connection:
+            self._sparse.reload()  # the process that held the lock until now may have brought the view up to date
             now = generation(connection)
+            if self._sparse.change == now:
+                return
             if self._sparse.change > now:
                 shutil.rmtree(self._sparse_folder)
                 self._sparse = SparseView.at(self._sparse_folder)
@@ -114,7 +117,7 @@ class Views:
             return SparseView.at(self._sparse_folder)
         except ValueError:  # damaged, or of another schema: the database has all it takes to make it anew
             with self._writers:
-                shutil.rmtree(self._sparse_folder)
+                shutil.rmtree(self._sparse_folder, ignore_errors=True)
                 return SparseView.at(self._sparse_folder)
 
     def _empty_dense(self) -> DenseView:

@@ -35,7 +35,9 @@ def evaluate_reader(
 
 @evaluate.command("calibrate")
 def evaluate_calibrate(
-    files: Annotated[list[Path], typer.Argument(help="SQuAD JSON files to fit on, also gzipped; not those you report.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="SQuAD JSON files to fit on, also gzipped; not those you report.")
+    ],
     reader: Annotated[str, typer.Option(help="A shipped reader's name, or a model's directory.")] = "base",
     encoder: Annotated[str, typer.Option(help="A shipped encoder's name, or a model's directory.")] = "encoder",
     passages: Annotated[int, typer.Option(min=1, help="Passages read for a question.")] = 10,

@@ -7,6 +7,7 @@ counts as "no answer", which is right where the question has none.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ def best_null_threshold(predictions: Sequence[Prediction]) -> tuple[float, float
     gains = np.array([p.f1 if p.answerable else -1.0 for p in order])
     refused = sum(not p.answerable for p in predictions)
     totals = refused + np.concatenate([[0.0], np.cumsum(gains)])
-    best = int(np.argmax(totals))
+    tied = [False, *(one.margin == other.margin for one, other in pairwise(order)), False]
+    best = int(np.argmax(np.where(tied, -np.inf, totals)))  # no threshold divides equal margins
     above = order[best - 1].margin if best else order[0].margin + 1
     below = order[best].margin if best < len(order) else above - 1
     threshold = (above + below) / 2 if np.isfinite(below) else above - 1

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ def read_squad(path: Path) -> list[Question]:
         raw = path.read_bytes()
         data = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
         return list(_questions(data, path))
-    except (KeyError, TypeError, ValueError, OSError, EOFError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zlib.error) as error:
         raise InvalidInput(
             f"{path} is not a SQuAD file (data > paragraphs > qas > question, answers > text, answer_start): {error!r}"
         ) from error
@@ -49,7 +50,7 @@ def _questions(data: Any, path: Path) -> Iterator[Question]:
                     () if qa.get("is_impossible") else tuple((a["answer_start"], a["text"]) for a in qa["answers"])
                 )
                 for start, text in answers:
-                    if context[start : start + len(text)] != text:
+                    if start < 0 or context[start : start + len(text)] != text:
                         raise InvalidInput(
                             f"{path}: question {qa['id']!r} has answer {text!r} at {start}, where its context says "
                             f"{context[start : start + len(text)]!r}; answer_start counts code points"

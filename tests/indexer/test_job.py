@@ -1,0 +1,210 @@
+"""The indexing job: what is skipped, replaced, deleted and reported, and what survives an interruption."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer.job import Report, index_demo, index_paths
+from indexer.sources import covers, find_files
+from models.encoder import Encoder
+from store.catalog import Catalog
+from store.collection import Collection
+from store.errors import NotFound
+
+
+class Counting:
+    """Counts what a progress bar would show."""
+
+    def __init__(self) -> None:
+        self.total = self.finished = self.embedded = 0
+
+    def start(self, total: int) -> None:
+        self.total = total
+
+    def source(self, name: str) -> None: ...
+
+    def passages(self, count: int) -> None:
+        self.embedded += count
+
+    def done(self) -> None:
+        self.finished += 1
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder.load("encoder")
+
+
+@pytest.fixture
+def collection(tmp_path: Path, encoder: Encoder) -> Iterator[Collection]:
+    catalog = Catalog(tmp_path / "data", encoder.identity)
+    yield catalog.get("default", create=True)
+    catalog.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "documents"
+    (folder / "below").mkdir(parents=True)
+    (folder / "one.txt").write_text("The first document speaks of apples.", encoding="utf-8")
+    (folder / "below" / "two.md").write_text("# Pears\n\nThe second speaks of pears.", encoding="utf-8")
+    (folder / "rows.csv").write_text("id,text,year\na,Plums are blue.,1990\nb,Cherries are red.,2000\n", encoding="utf-8")
+    (folder / ".hidden.txt").write_text("Nobody reads this.", encoding="utf-8")
+    (folder / "picture.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+def index(collection: Collection, encoder: Encoder, *paths: Path | str, sync: bool = False) -> Report:
+    return index_paths(collection, encoder, [str(path) for path in paths], Counting(), sync=sync)
+
+
+def titles(collection: Collection) -> list[str]:
+    return sorted(document.title for document in collection.documents())
+
+
+def test_a_folder_is_indexed_with_all_that_lies_below_it(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    progress = Counting()
+    report = index_paths(collection, encoder, [str(folder)], progress)
+    assert (report.indexed, report.documents, report.failed) == (3, 4, {})
+    assert (progress.total, progress.finished) == (3, 3)
+    assert progress.embedded == report.passages == collection.state().passages
+    assert {document.source for document in collection.documents()} == {
+        str(folder / name) for name in ("one.txt", "below/two.md", "rows.csv")
+    }
+
+
+def test_passages_lie_in_their_documents_and_are_found(collection: Collection, encoder: Encoder, folder: Path) -> None:
+    index(collection, encoder, folder)
+    (hit, *_) = collection.search_sparse("cherries", 5)
+    passage = collection.passages([hit.number])[hit.number]
+    assert passage.text == "Cherries are red."
+    assert collection.document_text(passage.document.id)[passage.start : passage.end] == passage.text
+    assert passage.document.meta["year"] == 2000
+    nearest = collection.search_dense(encoder.encode(["Which fruit is red?"])[0], 1)
+    assert [h.number for h in nearest] == [hit.number]
+
+
+def test_unchanged_files_are_skipped_and_changed_ones_replaced(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    index(collection, encoder, folder)
+    generation = collection.state().generation
+    again = index(collection, encoder, folder)
+    assert (again.indexed, again.unchanged) == (0, 3)
+    assert collection.state().generation == generation
+    (folder / "one.txt").write_text("Now it speaks of quinces.", encoding="utf-8")
+    changed = index(collection, encoder, folder)
+    assert (changed.indexed, changed.unchanged) == (1, 2)
+    assert collection.search_sparse("apples", 5) == []
+    assert len(collection.search_sparse("quinces", 5)) == 1
+
+
+def test_rows_that_left_a_file_leave_the_collection(collection: Collection, encoder: Encoder, folder: Path) -> None:
+    index(collection, encoder, folder)
+    (folder / "rows.csv").write_text("id,text\nb,Cherries are red.\n", encoding="utf-8")
+    assert index(collection, encoder, folder).deleted == 1
+    assert collection.search_sparse("plums", 5) == []
+
+
+def test_sync_deletes_what_is_gone_below_the_paths_and_nothing_else(
+    collection: Collection, encoder: Encoder, folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "elsewhere.txt"
+    other.write_text("Elsewhere there are figs.", encoding="utf-8")
+    index(collection, encoder, folder, other)
+    (folder / "one.txt").unlink()
+    other.unlink()
+    assert index(collection, encoder, folder).deleted == 0
+    assert index(collection, encoder, folder, sync=True).deleted == 1
+    assert collection.search_sparse("apples", 5) == []
+    assert len(collection.search_sparse("figs", 5)) == 1
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_rest_goes_on(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nonsense")
+    (folder / "empty.txt").write_bytes(b"")
+    report = index(collection, encoder, folder)
+    assert report.indexed == 3
+    assert set(report.failed) == {str(folder / "broken.pdf"), str(folder / "empty.txt")}
+    assert all(report.failed.values())
+
+
+def test_a_file_that_became_unreadable_keeps_its_last_version(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    index(collection, encoder, folder)
+    (folder / "one.txt").write_bytes(b"")
+    assert list(index(collection, encoder, folder).failed) == [str(folder / "one.txt")]
+    assert len(collection.search_sparse("apples", 5)) == 1
+
+
+def test_a_named_file_of_unknown_type_is_reported(collection: Collection, encoder: Encoder, folder: Path) -> None:
+    assert list(index(collection, encoder, folder / "picture.png").failed) == [str(folder / "picture.png")]
+
+
+def test_a_path_that_names_nothing_is_an_error(collection: Collection, encoder: Encoder, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="nowhere"):
+        index(collection, encoder, tmp_path / "nowhere" / "*.txt")
+
+
+def test_globs_find_files(folder: Path) -> None:
+    assert find_files([str(folder / "**" / "*.md")]) == [folder / "below" / "two.md"]
+    assert covers([str(folder)], str(folder / "below" / "gone.txt"))
+    assert not covers([str(folder)], str(folder) + "2/gone.txt")
+
+
+def test_the_demo_is_the_language_reference(collection: Collection, encoder: Encoder) -> None:
+    from pydoc_data.topics import topics
+
+    report = index_demo(collection, encoder, Counting())
+    assert report.documents == len(topics)
+    assert "The raise statement" in titles(collection)
+    assert index_demo(collection, encoder, Counting()).unchanged == 1
+
+
+def test_a_killed_job_goes_on_where_it_ended(tmp_path: Path, encoder: Encoder) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    rng = random.Random(0)
+    words = ["river", "mountain", "bridge", "harbour", "market", "winter", "engine", "letter", "garden", "stone"]
+    for number in range(30):
+        text = " ".join(f"{' '.join(rng.choices(words, k=8))} {number}." for _ in range(60))
+        (folder / f"{number}.txt").write_text(text, encoding="utf-8")
+    rows = [{"id": str(n), "text": f"Row {n} is about {rng.choice(words)}s."} for n in range(300)]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    def run(data: Path, kill_after: float | None = None) -> int:
+        command = [sys.executable, "-m", "indexer", str(folder), "--data", str(data)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as job:
+            if kill_after is not None:
+                time.sleep(kill_after)
+                os.kill(job.pid, signal.SIGKILL)
+            return job.wait()
+
+    def contents(data: Path) -> list[tuple[object, ...]]:
+        catalog = Catalog(data, encoder.identity)
+        stored = catalog.get("default")
+        hits = stored.search_dense(encoder.encode(["Where is the harbour bridge?"])[0], 10**6)
+        assert len(hits) == stored.state().passages == len(stored.search_sparse(" ".join([*words, "row"]), 10**6))
+        found = stored.passages([hit.number for hit in hits])
+        rows = sorted((p.id, p.start, p.end, p.text, p.document.content_hash) for p in found.values())
+        catalog.close()
+        return list(rows)
+
+    assert run(tmp_path / "undisturbed") == 0
+    kills = [run(tmp_path / "killed", kill_after=rng.uniform(0.3, 4)) for _ in range(4)]
+    assert run(tmp_path / "killed") == 0
+    assert -signal.SIGKILL in kills
+    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")

@@ -1,0 +1,183 @@
+"""Documents at rest: writing, replacing, deleting, sources, and what is counted."""
+
+import hashlib
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from store.collection import Collection
+from store.errors import Conflict, InvalidInput, NotFound
+from store.records import NewDocument, NewPassage
+from store.views import EncoderIdentity
+from tests.store.made import ENCODER, assert_views_agree, document, embedding, found_ids
+
+
+def test_a_document_is_found_as_it_was_written(collection: Collection) -> None:
+    text = "Every Straße\u00a0has cafe\u0301s 🗼 and\ttabs."
+    collection.write([document("a", text, parts=3, title="Streets", source="a.txt", meta={"year": 1999, "ß": ["é"]})])
+    (stored,) = collection.documents()
+    assert (stored.id, stored.title, stored.source, stored.meta) == (
+        "a",
+        "Streets",
+        "a.txt",
+        {"year": 1999, "ß": ["é"]},
+    )
+    assert stored.content_hash == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    assert collection.document_text("a") == text
+    hits = collection.search_dense(embedding(text[: len(text) // 3]), 3)
+    passages = collection.passages([hit.number for hit in hits])
+    best = passages[hits[0].number]
+    assert hits[0].score == pytest.approx(1.0, abs=1e-5)
+    assert (best.id, best.ordinal, best.start, best.text) == ("a:0", 0, 0, text[: len(text) // 3])
+    assert all(text[p.start : p.end] == p.text for p in passages.values())
+    stored_embedding = collection.embeddings([best.number])[best.number]
+    np.testing.assert_array_equal(stored_embedding, embedding(best.text))
+
+
+def test_writing_again_replaces(collection: Collection) -> None:
+    collection.write([document("a", "every apple", parts=2), document("b", "every banana")])
+    collection.write([document("a", "every cherry")])
+    assert [d.id for d in collection.documents()] == ["b", "a"]
+    assert collection.document_text("a") == "every cherry"
+    assert found_ids(collection, "apple") == []
+    assert found_ids(collection, "cherry") == ["a"]
+    assert_views_agree(collection)
+
+
+def test_of_one_id_twice_in_a_batch_the_last_one_stays(collection: Collection) -> None:
+    collection.write([document("a", "every apple"), document("a", "every cherry")])
+    assert collection.document_text("a") == "every cherry"
+    assert_views_agree(collection)
+
+
+def test_deleting_returns_how_many_there_were(collection: Collection) -> None:
+    collection.write([document(i, f"every letter {i}") for i in "abc"])
+    assert collection.delete(["a", "c", "unknown", "a"]) == 2
+    assert [d.id for d in collection.documents()] == ["b"]
+    assert_views_agree(collection)
+    with pytest.raises(NotFound, match="'letters' has no document 'a'"):
+        collection.document_text("a")
+
+
+def test_a_deleted_passages_number_is_never_used_again(collection: Collection) -> None:
+    collection.write([document("a", "every apple")])
+    (before,) = collection.search_sparse("apple", 1)
+    collection.delete(["a"])
+    collection.write([document("a", "every apple")])
+    (after,) = collection.search_sparse("apple", 1)
+    assert after.number > before.number
+    assert collection.passages([before.number]) == {}
+
+
+def test_finishing_a_source_deletes_what_it_no_longer_holds(collection: Collection) -> None:
+    collection.write([document(i, f"every letter {i}", source="letters.txt") for i in "abc"])
+    collection.write([document("d", "every letter d", source="other.txt")])
+    assert collection.sources() == {}
+    assert collection.finish_source("letters.txt", "v2", ["b"]) == 2
+    assert [d.id for d in collection.documents()] == ["b", "d"]
+    assert collection.sources() == {"letters.txt": "v2"}
+    assert collection.finish_source("letters.txt", "v3", ["b"]) == 0
+    assert collection.sources() == {"letters.txt": "v3"}
+    assert_views_agree(collection)
+
+
+def test_deleting_a_source_deletes_its_documents(collection: Collection) -> None:
+    collection.write([document("a", "every a", source="x"), document("b", "every b", source="y")])
+    collection.finish_source("x", "v1", ["a"])
+    assert collection.delete_source("x") == 1
+    assert collection.delete_source("x") == 0
+    assert [d.id for d in collection.documents()] == ["b"]
+    assert collection.sources() == {}
+    assert_views_agree(collection)
+
+
+GOOD = document("good", "every good text")
+BAD: dict[str, NewDocument] = {
+    "passage behind the end": NewDocument("bad", "short", (NewPassage(0, 6, embedding("x")),)),
+    "empty passage": NewDocument("bad", "short", (NewPassage(2, 2, embedding("x")),)),
+    "negative start": NewDocument("bad", "short", (NewPassage(-1, 2, embedding("x")),)),
+    "other dimension": NewDocument("bad", "short", (NewPassage(0, 2, np.ones(9, dtype=np.float32)),)),
+    "meta that is not JSON": replace(GOOD, id="bad", meta={"when": Path("x")}),
+    "meta that is not a number": replace(GOOD, id="bad", meta={"size": math.nan}),
+    "half a surrogate pair": replace(GOOD, id="bad", title="\ud83d"),
+    "half a surrogate pair in meta": replace(GOOD, id="bad", meta={"name": "\ud83d"}),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_document_leaves_nothing_of_its_batch(collection: Collection, name: str) -> None:
+    collection.write([document("old", "every old text")])
+    before = collection.state()
+    with pytest.raises(InvalidInput, match="document 'bad'"):
+        collection.write([GOOD, replace(document("old", "every new text")), BAD[name]])
+    assert collection.document_text("old") == "every old text"
+    assert collection.state() == before
+    assert_views_agree(collection)
+
+
+def test_an_error_inside_the_transaction_leaves_nothing(collection: Collection) -> None:
+    collection.write([document("old", "every old text")])
+    before = collection.state()
+
+    class Wrong(dict[str, Any]):
+        """Metadata that pass the check and fail when they are stored."""
+
+        asked = 0
+
+        def keys(self) -> Any:
+            self.asked += 1
+            if self.asked > 1:
+                raise RuntimeError("gone")
+            return super().keys()
+
+    with pytest.raises(RuntimeError, match="gone"):
+        collection.write([GOOD, replace(GOOD, id="wrong", meta=Wrong(a=1))])
+    assert collection.state() == before
+    collection.write([GOOD])
+    assert_views_agree(collection)
+
+
+def test_the_generation_rises_with_every_change_and_only_then(collection: Collection) -> None:
+    assert (collection.state().generation, collection.state().documents) == (0, 0)
+    seen = [0]
+    for change in (
+        lambda: collection.write([document("a", "every a", parts=2)]),
+        lambda: collection.write([document("a", "every b")]),
+        lambda: collection.write([document("bare", "")]),
+        lambda: collection.delete(["bare"]),
+        lambda: collection.delete(["a"]),
+    ):
+        change()
+        seen.append(collection.state().generation)
+    assert seen == sorted(set(seen))
+    collection.delete(["a"])
+    collection.finish_source("x", "v", [])
+    assert collection.state().generation == seen[-1]
+
+
+def test_documents_without_passages_are_counted(collection: Collection) -> None:
+    collection.write([document("a", "every a")])
+    assert collection.state().documents == 1
+    collection.write([document("empty", "")])
+    assert (collection.state().documents, collection.state().passages) == (2, 1)
+    collection.delete(["empty"])
+    assert collection.state().documents == 1
+    assert_views_agree(collection)
+
+
+def test_an_empty_collection_finds_nothing(collection: Collection) -> None:
+    assert collection.search_dense(embedding("x"), 5) == []
+    assert collection.search_sparse("x", 5) == []
+    assert collection.documents() == []
+    assert collection.passages([]) == {}
+
+
+def test_another_encoder_is_a_conflict(collection: Collection) -> None:
+    for other in (EncoderIdentity("f" * 64, 8), EncoderIdentity(ENCODER.checksum, 9)):
+        with pytest.raises(Conflict, match="made with another encoder"):
+            Collection(collection.folder, other)
+    Collection(collection.folder, ENCODER).close()

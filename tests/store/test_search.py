@@ -1,0 +1,133 @@
+"""Both views: what they rank, what they never find, and that filters come first."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from store.collection import Collection
+from store.errors import InvalidInput
+from store.sparse import SparseView
+from tests.store.made import EVERYTHING, document, embedding, found_ids
+
+
+def test_dense_scores_are_the_cosines_in_order(collection: Collection) -> None:
+    texts = [f"every text {i}" for i in range(40)]
+    collection.write([document(str(i), text) for i, text in enumerate(texts)])
+    question = embedding("question")
+    hits = collection.search_dense(question, 10)
+    passages = collection.passages([hit.number for hit in hits])
+    cosines = {text: float(embedding(text) @ question) for text in texts}
+    expected = sorted(texts, key=lambda text: -cosines[text])[:10]
+    assert [passages[hit.number].text for hit in hits] == expected
+    assert [hit.score for hit in hits] == pytest.approx([cosines[text] for text in expected], abs=1e-5)
+
+
+def test_sparse_scores_fall_and_reward_rare_words_titles_and_stems(collection: Collection) -> None:
+    collection.write(
+        [
+            document("common", "every house on the hill"),
+            document("rare", "every lighthouse on the hill"),
+            document("title", "every tower on the hill", title="The lighthouses"),
+        ]
+    )
+    hits = collection.search_sparse("lighthouse hill", 3)
+    passages = collection.passages([hit.number for hit in hits])
+    assert {passages[hit.number].document.id for hit in hits[:2]} == {"rare", "title"}
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert found_ids(collection, "LIGHTHOUSES") == ["rare", "title"]
+
+
+def test_filters_come_before_ranking_in_both_views(collection: Collection) -> None:
+    good = [document(f"good{i}", "apple " * 5 + str(i), meta={"kept": False}) for i in range(60)]
+    weak = [document(f"weak{i}", f"an apple among many other words that weaken it {i}", meta={"kept": True}) for i in "ab"]
+    collection.write([*good, *weak])
+    kept = {"field": "meta.kept", "operator": "==", "value": True}
+    question = embedding(good[0].text)
+    assert not {"weaka", "weakb"} & {
+        p.document.id for p in collection.passages([h.number for h in collection.search_sparse("apple", 10)]).values()
+    }
+    for hits in (collection.search_sparse("apple", 10, kept), collection.search_dense(question, 10, kept)):
+        passages = collection.passages([hit.number for hit in hits])
+        assert {p.document.id for p in passages.values()} == {"weaka", "weakb"}
+        assert len(hits) == 2
+    nothing = {"field": "meta.kept", "operator": "==", "value": "no"}
+    assert collection.search_sparse("apple", 10, nothing) == []
+    assert collection.search_dense(question, 10, nothing) == []
+
+
+def test_a_filter_does_not_change_the_scores(collection: Collection) -> None:
+    collection.write([document(str(i), "apple " * (i + 1) + "pear", meta={"even": i % 2 == 0}) for i in range(10)])
+    even = {"field": "meta.even", "operator": "==", "value": True}
+    free = {hit.number: hit.score for hit in collection.search_sparse("apple pear", EVERYTHING)}
+    for hit in collection.search_sparse("apple pear", EVERYTHING, even):
+        assert hit.score == pytest.approx(free[hit.number])
+
+
+def test_deleted_and_replaced_documents_are_never_found(collection: Collection) -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(15):
+        some = [f"d{i}" for i in rng.choice(20, size=5, replace=False)]
+        if rng.random() < 0.5:
+            collection.write([document(i, f"every word of {i} {rng.integers(1000)}", parts=2) for i in some])
+        else:
+            collection.delete(some)
+        alive = {d.id for d in collection.documents()}
+        for hits in (collection.search_sparse("every word", EVERYTHING), collection.search_dense(embedding("x"), 99)):
+            passages = collection.passages([hit.number for hit in hits])
+            assert len(passages) == len(hits)
+            assert {p.document.id for p in passages.values()} <= alive
+
+
+USER_TEXTS = [
+    'say "every" (now) [or] {never}: AND NOT title:every^2 ~3 -every +every',
+    "every:every every: :every",
+    "every\\ \\",
+    "😀 every 👩‍👩‍👧 é\u0301",
+    "every\x00every",
+    "* ? /every.*/ every*",
+    " ".join(f"word{i}" for i in range(10_000)) + " every",
+    "every" + "x" * 100_000 + " every",
+]
+
+
+@pytest.mark.parametrize("text", USER_TEXTS, ids=lambda text: text[:12].encode("unicode-escape").decode())
+def test_users_may_write_what_they_like(collection: Collection, text: str) -> None:
+    collection.write([document("a", "every apple")])
+    assert found_ids(collection, text) == ["a"]
+
+
+@pytest.mark.parametrize("text", ["", " ", '"', "::", "😀", "()[]{}", "…—", "\x00"])
+def test_text_without_a_word_finds_nothing(collection: Collection, text: str) -> None:
+    collection.write([document("a", "every apple")])
+    assert collection.search_sparse(text, 5) == []
+
+
+def test_a_limit_below_one_finds_nothing(collection: Collection) -> None:
+    collection.write([document("a", "every apple")])
+    assert collection.search_sparse("apple", 0) == []
+    assert collection.search_dense(embedding("x"), 0) == []
+
+
+def test_an_embedding_of_another_dimension_is_refused(collection: Collection) -> None:
+    with pytest.raises(InvalidInput, match="8 dimensions"):
+        collection.search_dense(np.ones(9, dtype=np.float32), 3)
+
+
+def test_bm25_is_close_to_an_independent_implementation() -> None:
+    rng = np.random.default_rng(3)
+    words = [f"w{i}" for i in range(30)]
+    texts = [" ".join(rng.choice(words, size=rng.integers(3, 20))) for _ in range(50)]
+    view = SparseView.in_memory()
+    view.apply((number, "", text) for number, text in enumerate(texts))
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE VIRTUAL TABLE texts USING fts5(text)")
+    database.executemany("INSERT INTO texts (rowid, text) VALUES (?, ?)", enumerate(texts))
+    for question in ("w1", "w2 w7", "w3 w4 w5 w29"):
+        query = "SELECT rowid, -bm25(texts) FROM texts WHERE texts MATCH ?"
+        expected = dict(database.execute(query, (" OR ".join(question.split()),)))
+        found = {hit.number: hit.score for hit in view.search(question, len(texts))}
+        assert found.keys() == expected.keys()
+        correlation = np.corrcoef([found[n] for n in found], [expected[n] for n in found])[0, 1]
+        assert correlation > 0.95
+    database.close()
