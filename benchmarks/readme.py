@@ -1,6 +1,6 @@
 """Writes the README's figures from the results in `benchmarks/results`; `--check` only compares.
 
-    python -m benchmarks.readme
+python -m benchmarks.readme
 """
 
 import argparse

@@ -37,7 +37,11 @@ def measure(data: Path) -> dict[str, Any]:
     runs = [_one_start(data, rounds=ROUNDS if number == STARTS - 1 else 0) for number in range(STARTS)]
     latencies = sorted(runs[-1]["latencies_ms"])
     return {
-        "machine": {"processor": _processor(), "cores": len(os.sched_getaffinity(0)), "python": platform.python_version()},
+        "machine": {
+            "processor": _processor(),
+            "cores": len(os.sched_getaffinity(0)),
+            "python": platform.python_version(),
+        },
         "index": runs[-1]["index"],
         "start_to_first_answer_s": round(statistics.median(run["first_answer_s"] for run in runs), 2),
         "resident_mb_after_first_answer": round(statistics.median(run["first_mb"] for run in runs), 1),

@@ -63,7 +63,7 @@ def index_paths(
 ) -> Report:
     """Index files; those that have not changed are skipped, and with `sync` those that are gone are deleted.
 
-    A file that cannot be read is reported, with its older version left in place, and the job goes on.
+    A file that cannot be read is reported and the job goes on; what the collection held of it stays.
 
     Raises:
         NotFound: a path names nothing.

@@ -11,6 +11,7 @@ from app.settings import ServiceSettings
 from indexer.job import index_paths
 from models.encoder import Encoder
 from store.catalog import Catalog
+from tests.progress import Counting
 
 DOCUMENTS = {
     "lighthouse.txt": (
@@ -24,28 +25,15 @@ DOCUMENTS = {
 }
 
 
-class Silent:
-    """No progress bar."""
-
-    def start(self, total: int) -> None: ...
-
-    def source(self, name: str) -> None: ...
-
-    def passages(self, count: int) -> None: ...
-
-    def done(self) -> None: ...
-
-
 @pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Path:
     """A data directory with the collection `default`."""
     folder = tmp_path_factory.mktemp("documents")
     for name, text in DOCUMENTS.items():
         (folder / name).write_text(text, encoding="utf-8")
-    encoder = Encoder.load("encoder")
     data = tmp_path_factory.mktemp("data")
     catalog = Catalog(data, encoder.identity)
-    report = index_paths(catalog.get("default", create=True), encoder, [str(folder)], Silent())
+    report = index_paths(catalog.get("default", create=True), encoder, [str(folder)], Counting())
     catalog.close()
     assert report.indexed == len(DOCUMENTS), report
     return data

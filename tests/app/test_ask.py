@@ -16,11 +16,10 @@ def ask(client: TestClient, question: str, **options: object) -> Response:
     return client.post(ASK, json={"question": question, "min_confidence": 0, **options})
 
 
-def test_ask_answers_with_a_span_of_the_document(client: TestClient, data: Path) -> None:
+def test_ask_answers_with_a_span_of_the_document(client: TestClient, data: Path, encoder: Encoder) -> None:
     body = ask(client, "When was the lighthouse built?").json()
     answer = body["answers"][0]
     assert answer["answer"] == "1873"
-    encoder = Encoder.load("encoder")
     catalog = Catalog(data, encoder.identity)
     text = catalog.get("default").document_text(answer["document"]["id"])
     catalog.close()

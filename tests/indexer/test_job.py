@@ -12,35 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.job import Report, index_demo, index_paths
+from indexer.job import Report, index_paths
 from indexer.sources import covers, find_files
 from models.encoder import Encoder
 from store.catalog import Catalog
 from store.collection import Collection
 from store.errors import NotFound
-
-
-class Counting:
-    """Counts what a progress bar would show."""
-
-    def __init__(self) -> None:
-        self.total = self.finished = self.embedded = 0
-
-    def start(self, total: int) -> None:
-        self.total = total
-
-    def source(self, name: str) -> None: ...
-
-    def passages(self, count: int) -> None:
-        self.embedded += count
-
-    def done(self) -> None:
-        self.finished += 1
-
-
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return Encoder.load("encoder")
+from tests.progress import Counting
 
 
 @pytest.fixture
@@ -56,7 +34,8 @@ def folder(tmp_path: Path) -> Path:
     (folder / "below").mkdir(parents=True)
     (folder / "one.txt").write_text("The first document speaks of apples.", encoding="utf-8")
     (folder / "below" / "two.md").write_text("# Pears\n\nThe second speaks of pears.", encoding="utf-8")
-    (folder / "rows.csv").write_text("id,text,year\na,Plums are blue.,1990\nb,Cherries are red.,2000\n", encoding="utf-8")
+    rows = "id,text,year\na,Plums are blue.,1990\nb,Cherries are red.,2000\n"
+    (folder / "rows.csv").write_text(rows, encoding="utf-8")
     (folder / ".hidden.txt").write_text("Nobody reads this.", encoding="utf-8")
     (folder / "picture.png").write_bytes(b"\x89PNG")
     return folder
@@ -64,10 +43,6 @@ def folder(tmp_path: Path) -> Path:
 
 def index(collection: Collection, encoder: Encoder, *paths: Path | str, sync: bool = False) -> Report:
     return index_paths(collection, encoder, [str(path) for path in paths], Counting(), sync=sync)
-
-
-def titles(collection: Collection) -> list[str]:
-    return sorted(document.title for document in collection.documents())
 
 
 def test_a_folder_is_indexed_with_all_that_lies_below_it(
@@ -163,15 +138,6 @@ def test_globs_find_files(folder: Path) -> None:
     assert find_files([str(folder / "**" / "*.md")]) == [folder / "below" / "two.md"]
     assert covers([str(folder)], str(folder / "below" / "gone.txt"))
     assert not covers([str(folder)], str(folder) + "2/gone.txt")
-
-
-def test_the_demo_is_the_language_reference(collection: Collection, encoder: Encoder) -> None:
-    from pydoc_data.topics import topics
-
-    report = index_demo(collection, encoder, Counting())
-    assert report.documents == len(topics)
-    assert "The raise statement" in titles(collection)
-    assert index_demo(collection, encoder, Counting()).unchanged == 1
 
 
 def test_a_killed_job_goes_on_where_it_ended(tmp_path: Path, encoder: Encoder) -> None:

@@ -1,0 +1,150 @@
+"""Views are only views: lost, stale or damaged ones are made again from the database."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import store.views
+from store.collection import Collection
+from store.dense import DenseView
+from tests.store.made import ENCODER, assert_views_agree, document, embedding
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Path:
+    """The folder of a closed collection with several tantivy segments and a snapshot."""
+    folder = tmp_path / "letters"
+    collection = Collection(folder, ENCODER)
+    for letter in "abc":
+        collection.write([document(f"{letter}{i}", f"every {letter} {i}", parts=1) for i in range(4)])
+    collection.delete(["a1", "b2"])
+    collection.close()
+    return folder
+
+
+def assert_opens_whole(folder: Path) -> None:
+    collection = Collection(folder, ENCODER)
+    assert collection.state().passages == 10
+    assert_views_agree(collection)
+    collection.write([document("new", "every new one")])
+    assert_views_agree(collection)
+    collection.close()
+    again = Collection(folder, ENCODER)
+    assert_views_agree(again)
+    again.close()
+
+
+def test_a_collection_is_reopened_whole(closed: Path) -> None:
+    assert_opens_whole(closed)
+
+
+def test_closing_leaves_a_snapshot_and_opening_loads_it(closed: Path) -> None:
+    view = DenseView.load(closed / "dense.snapshot", ENCODER.dimension, ENCODER.checksum)
+    assert view is not None
+    assert len(view) == 10
+    collection = Collection(closed, ENCODER)
+    assert view.change == collection.state().generation
+    collection.close()
+    assert not list(closed.glob("*.tmp"))
+
+
+def test_a_snapshot_is_left_every_so_many_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.views, "SNAPSHOT_EVERY", 5)
+    collection = Collection(tmp_path / "letters", ENCODER)
+    collection.write([document(str(i), f"every {i}") for i in range(4)])
+    assert not (tmp_path / "letters" / "dense.snapshot").exists()
+    collection.write([document("more", "every more")])
+    assert (tmp_path / "letters" / "dense.snapshot").exists()
+    collection.write([document("last", "every last")])
+    collection.close()
+    again = Collection(tmp_path / "letters", ENCODER)
+    assert_views_agree(again)
+    again.close()
+
+
+@pytest.mark.parametrize("lost", ["dense.snapshot", "sparse", "both"])
+def test_lost_views_are_made_again(closed: Path, lost: str) -> None:
+    if lost != "sparse":
+        (closed / "dense.snapshot").unlink()
+    if lost != "dense.snapshot":
+        shutil.rmtree(closed / "sparse")
+    assert_opens_whole(closed)
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"lector dense view 1\n", b"lector dense view 1\n[]\nx", bytes(500)])
+def test_a_snapshot_that_is_none_is_ignored(closed: Path, content: bytes) -> None:
+    (closed / "dense.snapshot").write_bytes(content)
+    assert_opens_whole(closed)
+
+
+def test_a_snapshot_with_any_byte_wrong_or_missing_is_ignored(closed: Path) -> None:
+    path = closed / "dense.snapshot"
+    whole = path.read_bytes()
+    rng = random.Random(5)
+    wrong = [whole[:at] + bytes([whole[at] ^ 1 << rng.randrange(8)]) + whole[at + 1 :] for at in range(len(whole))]
+    for damaged in [*wrong, *(whole[:at] for at in range(0, len(whole), 7)), whole + b"x"]:
+        path.write_bytes(damaged)
+        assert DenseView.load(path, ENCODER.dimension, ENCODER.checksum) is None
+    path.write_bytes(whole)
+    assert DenseView.load(path, ENCODER.dimension, ENCODER.checksum) is not None
+    assert DenseView.load(path, ENCODER.dimension, "another encoder") is None
+    assert DenseView.load(path, ENCODER.dimension + 1, ENCODER.checksum) is None
+
+
+def test_a_saved_dense_view_is_loaded_as_it_was(tmp_path: Path) -> None:
+    view = DenseView(ENCODER.dimension, ENCODER.checksum)
+    view.add(np.array([3, 9, 4]), np.stack([embedding(text) for text in "abc"]))
+    view.remove(np.array([9, 77]))
+    view.change = 12
+    view.save(tmp_path / "view")
+    loaded = DenseView.load(tmp_path / "view", ENCODER.dimension, ENCODER.checksum)
+    assert loaded is not None
+    assert loaded.change == 12
+    assert loaded.search(embedding("c"), 5) == view.search(embedding("c"), 5)
+    assert [hit.number for hit in loaded.search(embedding("c"), 5)][0] == 4
+
+
+@pytest.mark.parametrize("damage", ["lost", "empty", "half", "zeros"])
+def test_a_damaged_tantivy_folder_is_made_again(closed: Path, damage: str) -> None:
+    names = ["meta.json"] + [next((closed / "sparse").glob(f"*.{kind}")).name for kind in ("term", "idx", "fast", "store")]
+    intact = closed.with_name("intact")
+    shutil.copytree(closed, intact)
+    for name in names:
+        path = closed / "sparse" / name
+        data = path.read_bytes()
+        path.unlink()
+        if damage != "lost":
+            path.write_bytes({"empty": b"", "half": data[: len(data) // 2], "zeros": bytes(len(data))}[damage])
+        assert_opens_whole(closed)
+        shutil.rmtree(closed)
+        shutil.copytree(intact, closed)
+
+
+def test_a_tantivy_index_of_another_schema_is_made_again(closed: Path) -> None:
+    meta = closed / "sparse" / "meta.json"
+    data = json.loads(meta.read_text())
+    data["schema"] = data["schema"][1:]
+    meta.write_text(json.dumps(data))
+    assert_opens_whole(closed)
+
+
+def test_views_newer_than_a_restored_database_are_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "letters"
+    collection = Collection(folder, ENCODER)
+    collection.write([document("a", "every a")])
+    collection.close()
+    shutil.copyfile(folder / "lector.db", tmp_path / "backup")
+    collection = Collection(folder, ENCODER)
+    collection.write([document("b", "every b"), document("c", "every c")])
+    collection.close()
+    shutil.copyfile(tmp_path / "backup", folder / "lector.db")
+    restored = Collection(folder, ENCODER)
+    assert [d.id for d in restored.documents()] == ["a"]
+    assert_views_agree(restored)
+    restored.write([document("d", "every d")])
+    assert_views_agree(restored)
+    restored.close()
