@@ -7,6 +7,7 @@ was trained with its own softmax; their margins can, because every window holds 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,9 @@ def best_spans(
     starts = np.where(passage.starts_word[part], start_logits[logits], -np.inf)  # (count,)
     ends = np.where(passage.ends_word[part], end_logits[logits], -np.inf)  # (count,)
     length = min(max_answer_tokens, window.count)
-    padded = np.concatenate([ends, np.full(length - 1, -np.inf)])
-    scores = starts[:, None] + np.lib.stride_tricks.sliding_window_view(padded, length)  # (count, length)
+    from_, to = passage.offsets[part, 0], passage.offsets[part, 1]  # (count,)
+    scores = starts[:, None] + _ahead(ends, length, -np.inf)  # (count, length)
+    scores[from_[:, None] >= _ahead(to, length, -1)] = -np.inf  # a byte-level token of white space has no width
     flat = scores.ravel()
     top = np.argpartition(-flat, min(top_k, flat.size) - 1)[:top_k]
     top = top[np.argsort(-flat[top], kind="stable")]
@@ -58,9 +60,14 @@ def best_spans(
         first, extra = divmod(int(index), length)
         start = passage.offsets[window.first + first, 0]
         end = passage.offsets[window.first + first + extra, 1]
-        if start < end:
-            spans.append(Span(int(start), int(end), float(flat[index]) - null))
+        spans.append(Span(int(start), int(end), float(flat[index]) - null))
     return spans
+
+
+def _ahead(values: NDArray[Any], length: int, beyond: float) -> NDArray[Any]:
+    """Each value and the `length - 1` after it: (count, length)."""
+    padded = np.concatenate([values, np.full(length - 1, beyond)])
+    return np.lib.stride_tricks.sliding_window_view(padded, length)
 
 
 def drop_overlaps(spans: list[Span]) -> list[Span]:

@@ -188,16 +188,18 @@ class Collection:
 
     def _check_encoder(self) -> None:
         wanted = {"encoder": self.encoder.checksum, "dimension": str(self.encoder.dimension)}
-        with self._database.writing() as connection:
-            stored = dict(connection.execute("SELECT key, value FROM settings WHERE key IN ('encoder', 'dimension')"))
-            if not stored:
-                connection.executemany("INSERT INTO settings VALUES (?, ?)", wanted.items())
-            elif stored != wanted:
-                raise Conflict(
-                    f"collection {self.name!r} was made with another encoder ({stored['dimension']} dimensions, "
-                    f"checksum {stored['encoder'][:12]}; now {self.encoder.dimension}, {self.encoder.checksum[:12]}); "
-                    "use that encoder, or index the documents into a new collection"
-                )
+        query = "SELECT key, value FROM settings WHERE key IN ('encoder', 'dimension')"
+        stored = dict(self._database.connection.execute(query))
+        if not stored:
+            with self._database.writing() as connection:
+                connection.executemany("INSERT OR IGNORE INTO settings VALUES (?, ?)", wanted.items())
+                stored = dict(connection.execute(query))
+        if stored != wanted:
+            raise Conflict(
+                f"collection {self.name!r} was made with another encoder ({stored['dimension']} dimensions, "
+                f"checksum {stored['encoder'][:12]}; now {self.encoder.dimension}, {self.encoder.checksum[:12]}); "
+                "use that encoder, or index the documents into a new collection"
+            )
 
     def _check(self, document: NewDocument) -> None:
         try:

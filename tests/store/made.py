@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,7 @@ def document(
 ) -> NewDocument:
     """A document whose text is cut into so many passages of nearly equal length."""
     cuts = [len(text) * i // parts for i in range(parts + 1)]
-    passages = tuple(
-        NewPassage(start, end, embedding(text[start:end]))
-        for start, end in zip(cuts, cuts[1:], strict=False)
-        if start < end
-    )
+    passages = tuple(NewPassage(start, end, embedding(text[start:end])) for start, end in pairwise(cuts) if start < end)
     return NewDocument(id_, text, passages, title, source, meta or {})
 
 

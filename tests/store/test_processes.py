@@ -94,7 +94,7 @@ def test_another_process_sees_changes_at_once(collection: Collection) -> None:
 def test_a_search_while_another_process_finishes_its_writing_adds_nothing_twice(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between a searcher's look at the sparse view and its taking of the lock, the writer may have moved the view on."""
+    """Between a searcher's look at the sparse view and its taking of the lock, a writer may have moved it on."""
     other = Collection(collection.folder, ENCODER)
     sparse = collection._views._sparse
     reload = sparse.reload
@@ -114,7 +114,7 @@ def test_a_search_while_another_process_finishes_its_writing_adds_nothing_twice(
 
 def test_threads_can_write_and_search_at_once(collection: Collection) -> None:
     def write(thread: int) -> None:
-        for i in range(6):
+        for i in range(4):
             collection.write([document(f"{thread}-{i}", f"every {thread} {i}")])
             if i % 2:
                 collection.delete([f"{thread}-{i}"])
@@ -126,9 +126,9 @@ def test_threads_can_write_and_search_at_once(collection: Collection) -> None:
             collection.state()
 
     with ThreadPoolExecutor(5) as pool:
-        for done in [pool.submit(write, i) for i in range(3)] + [pool.submit(search, i) for i in range(2)]:
+        for done in [pool.submit(write, i) for i in range(2)] + [pool.submit(search, i) for i in range(2)]:
             done.result()
-    assert collection.state().documents == 9
+    assert collection.state().documents == 4
     assert_views_agree(collection)
 
 
@@ -158,11 +158,11 @@ def test_a_collection_that_another_process_holds_can_be_read_but_not_written(
     collection.close()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_killed_writer_leaves_a_whole_collection(tmp_path: Path, seed: int) -> None:
     folder = tmp_path / "letters"
     process = start(WRITER, folder)
-    for _ in range(2 + 3 * seed):
+    for _ in range(2 + 2 * seed):
         written = int(read_line(process))
     time.sleep(random.Random(seed).random() / 10)
     process.send_signal(signal.SIGKILL)

@@ -85,8 +85,11 @@ def test_a_snapshot_with_any_byte_wrong_or_missing_is_ignored(closed: Path) -> N
     path = closed / "dense.snapshot"
     whole = path.read_bytes()
     rng = random.Random(5)
-    wrong = [whole[:at] + bytes([whole[at] ^ 1 << rng.randrange(8)]) + whole[at + 1 :] for at in range(len(whole))]
-    for damaged in [*wrong, *(whole[:at] for at in range(0, len(whole), 7)), whole + b"x"]:
+    wrong = [
+        whole[:at] + bytes([whole[at] ^ 1 << rng.randrange(8)]) + whole[at + 1 :]
+        for at in [*range(250), *range(250, len(whole), 19)]
+    ]
+    for damaged in [*wrong, *(whole[:at] for at in range(0, len(whole), 31)), whole + b"x"]:
         path.write_bytes(damaged)
         assert DenseView.load(path, ENCODER.dimension, ENCODER.checksum) is None
     path.write_bytes(whole)
@@ -105,23 +108,24 @@ def test_a_saved_dense_view_is_loaded_as_it_was(tmp_path: Path) -> None:
     assert loaded is not None
     assert loaded.change == 12
     assert loaded.search(embedding("c"), 5) == view.search(embedding("c"), 5)
-    assert [hit.number for hit in loaded.search(embedding("c"), 5)][0] == 4
+    assert loaded.search(embedding("c"), 1)[0].number == 4
 
 
-@pytest.mark.parametrize("damage", ["lost", "empty", "half", "zeros"])
-def test_a_damaged_tantivy_folder_is_made_again(closed: Path, damage: str) -> None:
-    names = ["meta.json"] + [next((closed / "sparse").glob(f"*.{kind}")).name for kind in ("term", "idx", "fast", "store")]
+@pytest.mark.parametrize("files", ["meta.json", "*.term", "*.idx", "*.fast"])
+def test_a_damaged_tantivy_folder_is_made_again(closed: Path, files: str) -> None:
     intact = closed.with_name("intact")
     shutil.copytree(closed, intact)
-    for name in names:
-        path = closed / "sparse" / name
-        data = path.read_bytes()
-        path.unlink()
-        if damage != "lost":
-            path.write_bytes({"empty": b"", "half": data[: len(data) // 2], "zeros": bytes(len(data))}[damage])
-        assert_opens_whole(closed)
+    path = next((closed / "sparse").glob(files))
+    data = path.read_bytes()
+    for content in (None, b"", data[: len(data) // 2], bytes(len(data))):
         shutil.rmtree(closed)
         shutil.copytree(intact, closed)
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+        collection = Collection(closed, ENCODER)
+        assert_views_agree(collection)
+        collection.close()
 
 
 def test_a_tantivy_index_of_another_schema_is_made_again(closed: Path) -> None:

@@ -40,7 +40,9 @@ def test_sparse_scores_fall_and_reward_rare_words_titles_and_stems(collection: C
 
 def test_filters_come_before_ranking_in_both_views(collection: Collection) -> None:
     good = [document(f"good{i}", "apple " * 5 + str(i), meta={"kept": False}) for i in range(60)]
-    weak = [document(f"weak{i}", f"an apple among many other words that weaken it {i}", meta={"kept": True}) for i in "ab"]
+    weak = [
+        document(f"weak{i}", f"an apple among many other words that weaken it {i}", meta={"kept": True}) for i in "ab"
+    ]
     collection.write([*good, *weak])
     kept = {"field": "meta.kept", "operator": "==", "value": True}
     question = embedding(good[0].text)
@@ -66,7 +68,7 @@ def test_a_filter_does_not_change_the_scores(collection: Collection) -> None:
 
 def test_deleted_and_replaced_documents_are_never_found(collection: Collection) -> None:
     rng = np.random.default_rng(7)
-    for _ in range(15):
+    for _ in range(8):
         some = [f"d{i}" for i in rng.choice(20, size=5, replace=False)]
         if rng.random() < 0.5:
             collection.write([document(i, f"every word of {i} {rng.integers(1000)}", parts=2) for i in some])

@@ -1,0 +1,30 @@
+"""Tokenizers and small networks."""
+
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, decoders, pre_tokenizers, processors, trainers
+from tokenizers import models as tokenizer_models
+
+from tests.models.tiny import save_tiny_reader
+
+
+@pytest.fixture(scope="session")
+def roberta() -> Tokenizer:
+    """A byte-level tokenizer with RoBERTa's template `<s> a </s></s> b </s>`."""
+    tokenizer = Tokenizer(tokenizer_models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=["<s>", "</s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    tokenizer.train_from_iterator(["the lighthouse was built by the keeper of the house"] * 10, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 1), ("<s>", 0), add_prefix_space=False)
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def tiny_reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random two-layer BERT for question answering, in Hugging Face format."""
+    pytest.importorskip("torch")
+    return save_tiny_reader(tmp_path_factory.mktemp("tiny") / "reader")

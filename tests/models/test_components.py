@@ -1,0 +1,119 @@
+"""Haystack components: the same answers as the service gives, in pipelines that can be written down as YAML."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+with warnings.catch_warnings():  # haystack imports torch and transformers where they are installed
+    warnings.simplefilter("ignore")
+    from haystack import Document, Pipeline
+
+    from models.components import (
+        LectorDenseRetriever,
+        LectorHybridRetriever,
+        LectorReader,
+        LectorSparseRetriever,
+        build_pipeline,
+    )
+
+from models.encoder import Encoder
+from models.pipeline import QuestionAnswerer
+from models.settings import Settings
+from store.collection import Collection
+from store.errors import InvalidInput, NotFound
+from tests.models.made import QUESTION, TEXTS, collection_of, embedded
+
+BAKERY = {"field": "meta.name", "operator": "==", "value": "bakery"}
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Iterator[Collection]:
+    made = collection_of(tmp_path_factory.mktemp("data") / "default", encoder, embedded(encoder, TEXTS))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def settings(collection: Collection) -> Settings:
+    return Settings(data=collection.folder.parent, min_confidence=0, top_k=8, threads=2)
+
+
+def ask(pipeline: Pipeline, question: str, **retriever: Any) -> dict[str, Any]:
+    found: dict[str, Any] = pipeline.run(
+        {"retriever": {"query": question, **retriever}, "reader": {"query": question}}
+    )["reader"]
+    return found
+
+
+def test_a_pipeline_answers_as_the_service_does(collection: Collection, settings: Settings) -> None:
+    service = QuestionAnswerer.load(settings)
+    pipeline = build_pipeline(settings)
+    for question in (QUESTION, "Who learned the craft in Vienna?", "What does entry cost?"):
+        found = ask(pipeline, question)
+        expected = service.ask(collection, question)
+        assert [(a.data, a.score, a.meta["start"], a.meta["end"]) for a in found["answers"]] == [
+            (a.text, a.confidence, a.start, a.end) for a in expected.answers
+        ]
+        assert found["no_answer_confidence"] == expected.no_answer_confidence
+        for answer in found["answers"]:
+            span = answer.document_offset
+            assert answer.document.content[span.start : span.end] == answer.data
+            whole = collection.document_text(answer.meta["document_id"])
+            assert whole[answer.meta["start"] : answer.meta["end"]] == answer.data
+
+
+def test_a_pipeline_survives_yaml(settings: Settings) -> None:
+    pipeline = build_pipeline(settings)
+    again = Pipeline.loads(pipeline.dumps())
+    assert again.to_dict() == pipeline.to_dict()
+    assert ask(again, QUESTION) == ask(pipeline, QUESTION)
+
+
+@pytest.mark.parametrize("kind", [LectorSparseRetriever, LectorDenseRetriever, LectorHybridRetriever])
+def test_retrievers_give_passages_with_their_places(collection: Collection, settings: Settings, kind: Any) -> None:
+    retriever = kind(data=str(settings.data), top_k=4)
+    found = retriever.run(QUESTION)["documents"]
+    assert 1 <= len(found) <= 4
+    assert [d.score for d in found] == sorted((d.score for d in found), reverse=True)
+    for document in found:
+        text = collection.document_text(document.meta["document_id"])
+        assert text[document.meta["start"] : document.meta["end"]] == document.content
+        assert document.meta["source"] == f"{document.meta['name']}.txt"
+    assert len(retriever.run(QUESTION, top_k=1)["documents"]) == 1
+    with pytest.raises(InvalidInput, match="question"):
+        retriever.run(" ")
+
+
+def test_filters_come_from_the_run_or_the_retriever(settings: Settings) -> None:
+    retriever = LectorHybridRetriever(data=str(settings.data), filters=BAKERY)
+    assert {d.meta["name"] for d in retriever.run(QUESTION)["documents"]} == {"bakery"}
+    museum = {**BAKERY, "value": "museum"}
+    assert {d.meta["name"] for d in retriever.run(QUESTION, filters=museum)["documents"]} == {"museum"}
+
+
+def test_an_unknown_collection_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no collection 'default'"):
+        LectorHybridRetriever(data=str(tmp_path)).run(QUESTION)
+
+
+def test_the_reader_reads_plain_haystack_documents() -> None:
+    documents = [
+        Document(id="a", content="The tower was built in 1873."),
+        Document(id="b", content=None),
+        Document(id="c", content="It was finished in 1873, as the sign 🗼 says."),
+    ]
+    reader = LectorReader(min_confidence=0.0, top_k=20)
+    found = reader.run("When was the tower built?", documents)
+    assert found["answers"]
+    for answer in found["answers"]:
+        assert answer.document in documents
+        assert answer.context == answer.document.content
+        span = answer.document_offset
+        assert answer.document.content[span.start : span.end] == answer.data
+        assert (answer.meta["document_id"], answer.meta["start"]) == (answer.document.id, span.start)
+    assert len(reader.run("When was the tower built?", documents, top_k=1)["answers"]) == 1
+    assert reader.run("When?", []) == {"answers": [], "no_answer_confidence": 1.0}
+    assert LectorReader(min_confidence=1.0).run("When?", documents)["answers"] == []

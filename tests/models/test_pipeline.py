@@ -1,0 +1,163 @@
+"""Questions over a small collection, with the shipped encoder and reader."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from models.answers import Place
+from models.encoder import Encoder
+from models.pipeline import LONGEST_QUESTION, Outcome, QuestionAnswerer
+from models.retrieval import RetrieverName
+from models.settings import Settings
+from store.collection import Collection
+from store.errors import InvalidInput
+from tests.models.made import QUESTION, TEXTS, collection_of, embedded
+from tests.models.texts import texts
+
+
+@pytest.fixture(scope="module")
+def answerer() -> QuestionAnswerer:
+    return QuestionAnswerer.load(Settings(threads=2))
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Iterator[Collection]:
+    made = collection_of(tmp_path_factory.mktemp("pipeline") / "default", encoder, embedded(encoder, TEXTS))
+    yield made
+    made.close()
+
+
+def assert_verbatim(outcome: Outcome, collection: Collection) -> None:
+    for answer in outcome.answers:
+        passage = answer.retrieved.passage
+        assert collection.document_text(passage.document.id)[answer.start : answer.end] == answer.text
+        assert passage.start <= answer.start < answer.end <= passage.end
+        for place in answer.also_found_in:
+            assert collection.document_text(place.document)[place.start : place.end].strip()
+
+
+@given(documents=st.lists(texts(60), min_size=1, max_size=3), question=texts(8))
+@hypothesis_settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_answer_is_a_piece_of_its_document(
+    answerer: QuestionAnswerer,
+    tmp_path_factory: pytest.TempPathFactory,
+    documents: list[str],
+    question: str,
+) -> None:
+    made = embedded(answerer.encoder, {f"d{i}": text for i, text in enumerate(documents)}, size=60, step=37)
+    collection = collection_of(tmp_path_factory.mktemp("any") / "default", answerer.encoder, made)
+    outcome = answerer.ask(collection, f"what {question}", min_confidence=0, top_k=50)
+    assert_verbatim(outcome, collection)
+    collection.close()
+
+
+def test_an_easy_question_is_answered_with_all_that_belongs_to_it(
+    answerer: QuestionAnswerer, collection: Collection
+) -> None:
+    outcome = answerer.ask(collection, f"  {QUESTION}\n", min_confidence=0, top_k=10)
+    assert_verbatim(outcome, collection)
+    assert outcome.question == QUESTION
+    assert outcome.state == collection.state()
+    assert 1 <= len(outcome.answers) <= 10
+    assert 0 <= outcome.no_answer_confidence <= 1
+    confidences = [answer.confidence for answer in outcome.answers]
+    assert confidences == sorted(confidences, reverse=True)
+    assert all(0 <= confidence <= 1 for confidence in confidences)
+    timings = outcome.timings
+    assert min(timings.encode, timings.retrieve, timings.read) >= 0
+    assert timings.total >= timings.encode + timings.retrieve + timings.read
+    for answer in outcome.answers:
+        assert all(isinstance(place, Place) for place in answer.also_found_in)
+        assert answer.retrieved.sparse is not None or answer.retrieved.dense is not None
+
+
+def test_no_text_is_answered_twice(answerer: QuestionAnswerer, collection: Collection) -> None:
+    answers = answerer.ask(collection, QUESTION, min_confidence=0, top_k=50).answers
+    assert len({answer.text.lower() for answer in answers}) == len(answers)
+
+
+def test_minimum_confidence_withholds_answers(answerer: QuestionAnswerer, collection: Collection) -> None:
+    everything = answerer.ask(collection, QUESTION, min_confidence=0, top_k=50).answers
+    assert answerer.ask(collection, QUESTION, min_confidence=1, top_k=50).answers == ()
+    bar = everything[len(everything) // 2].confidence
+    kept = answerer.ask(collection, QUESTION, min_confidence=bar, top_k=50).answers
+    assert kept == tuple(answer for answer in everything if answer.confidence >= bar)
+
+
+def test_minimum_confidence_comes_from_the_call_the_settings_or_the_card(
+    answerer: QuestionAnswerer, collection: Collection
+) -> None:
+    parts = (answerer.name, answerer.encoder, answerer.reader, answerer.calibration)
+    everything = answerer.ask(collection, QUESTION, min_confidence=0).answers
+    strict = QuestionAnswerer(*parts, 1.1, Settings(min_confidence=0))
+    assert strict.ask(collection, QUESTION).answers == everything
+    assert strict.ask(collection, QUESTION, min_confidence=1).answers == ()
+    by_card = QuestionAnswerer(*parts, 1.1, Settings())
+    assert by_card.ask(collection, QUESTION).answers == ()
+
+
+def test_fewer_answers_are_the_first_of_more(answerer: QuestionAnswerer, collection: Collection) -> None:
+    more = answerer.ask(collection, QUESTION, min_confidence=0, top_k=4).answers
+    assert answerer.ask(collection, QUESTION, min_confidence=0, top_k=1).answers == more[:1]
+    assert len(more) == 4
+
+
+def test_the_same_question_gives_the_same_answers(answerer: QuestionAnswerer, collection: Collection) -> None:
+    one, other = (answerer.ask(collection, QUESTION, min_confidence=0, top_k=50) for _ in range(2))
+    assert (one.answers, one.no_answer_confidence) == (other.answers, other.no_answer_confidence)
+
+
+@pytest.mark.parametrize("retriever", ["hybrid", "sparse", "dense"])
+def test_each_retriever_finds_the_passage_and_its_scores(
+    answerer: QuestionAnswerer, collection: Collection, retriever: RetrieverName
+) -> None:
+    outcome = answerer.ask(collection, QUESTION, retriever=retriever, passages=2, min_confidence=0)
+    assert outcome.answers
+    assert {answer.retrieved.passage.document.id for answer in outcome.answers} <= {"tower", "museum"}
+    assert_verbatim(outcome, collection)
+    for answer in outcome.answers:
+        retrieved = answer.retrieved
+        if retriever == "sparse":
+            assert (retrieved.score, retrieved.dense) == (retrieved.sparse, None)
+        elif retriever == "dense":
+            assert (retrieved.score, retrieved.sparse) == (retrieved.dense, None)
+        else:
+            assert 0 <= retrieved.score <= 1
+
+
+def test_filters_choose_the_documents(answerer: QuestionAnswerer, collection: Collection) -> None:
+    for field in ("meta.name", "id"):
+        bakery = {"field": field, "operator": "==", "value": "bakery"}
+        outcome = answerer.ask(collection, QUESTION, filters=bakery, min_confidence=0, top_k=50)
+        assert {answer.retrieved.passage.document.id for answer in outcome.answers} == {"bakery"}
+    nothing = answerer.ask(
+        collection, QUESTION, filters={"field": "id", "operator": "==", "value": "x"}, min_confidence=0
+    )
+    assert (nothing.answers, nothing.no_answer_confidence) == ((), 1.0)
+    with pytest.raises(InvalidInput, match="filter"):
+        answerer.ask(collection, QUESTION, filters={"field": "id"})
+
+
+def test_an_empty_collection_has_no_answer(answerer: QuestionAnswerer, tmp_path: Path) -> None:
+    empty = Collection(tmp_path / "empty", answerer.encoder.identity)
+    outcome = answerer.ask(empty, QUESTION, min_confidence=0)
+    assert (outcome.answers, outcome.no_answer_confidence) == ((), 1.0)
+    assert outcome.state.documents == 0
+    empty.close()
+
+
+@pytest.mark.parametrize("question", ["", " \n\t\u00a0", "x" * (LONGEST_QUESTION + 1)])
+def test_an_empty_or_too_long_question_is_refused(
+    answerer: QuestionAnswerer, collection: Collection, question: str
+) -> None:
+    with pytest.raises(InvalidInput, match="characters; ask with 1 to 2000"):
+        answerer.ask(collection, question)
+
+
+def test_the_longest_question_is_answered(answerer: QuestionAnswerer, collection: Collection) -> None:
+    outcome = answerer.ask(collection, ("lighthouse " * 200)[:LONGEST_QUESTION], min_confidence=0)
+    assert_verbatim(outcome, collection)

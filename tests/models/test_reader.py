@@ -1,0 +1,96 @@
+"""The reader with a toy network that looks for marked words, and with the shipped one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from models.reader import Reader, ReaderSettings
+from models.spans import Logits, Span
+from models.windows import Window
+from tests.models.texts import texts
+
+SHORT = ReaderSettings(max_length=24, doc_stride=8, max_answer_tokens=4, spans_per_passage=3)
+
+
+def looking_for(tokenizer: Tokenizer, scores: dict[str, float], settings: ReaderSettings = SHORT) -> Reader:
+    """A reader whose network gives a word's score to its start and end, 0 to the null token and -20 to all others."""
+    wanted = {tokenizer.token_to_id(word): score for word, score in scores.items()}
+
+    def network(windows: Sequence[Window]) -> list[tuple[Logits, Logits]]:
+        found = []
+        for window in windows:
+            logits = np.array([wanted.get(int(i), -20.0) for i in window.ids], dtype=np.float32)
+            logits[0] = 0.0
+            found.append((logits, logits))
+        return found
+
+    return Reader(tokenizer, network, settings)
+
+
+@pytest.mark.parametrize("before", [0, 3, 7, 8, 15, 16, 40, 100])
+def test_a_word_is_found_once_wherever_it_stands(tokenizer: Tokenizer, before: int) -> None:
+    passage = "über " * before + "the red house " + "tall " * 30
+    reader = looking_for(tokenizer, {"red": 3.0})
+    (spans,) = reader.read("What colour?", [passage])
+    assert spans[0] == Span(passage.index("red"), passage.index("red") + 3, 6.0)
+    assert all(span.score < 0 for span in spans[1:])
+
+
+def test_spans_come_best_first_without_overlaps_and_not_too_many(tokenizer: Tokenizer) -> None:
+    passage = "red house, blue house, green house, white house, black house"
+    scores = {"red": 1.0, "blue": 5.0, "green": 3.0, "white": 2.0, "black": 4.0}
+    (spans,) = looking_for(tokenizer, scores).read("What colour?", [passage])
+    assert [passage[s.start : s.end] for s in spans] == ["blue", "black", "green"]
+
+
+def test_passages_are_read_apart_and_without_a_word_give_nothing(tokenizer: Tokenizer) -> None:
+    reader = looking_for(tokenizer, {"red": 3.0})
+    red, empty, blank, blue = reader.read("What?", ["a red door", "", " \n", "a blue door"])
+    assert (empty, blank) == ([], [])
+    assert red[0].score == 6.0
+    assert blue[0].score < 0
+    assert reader.read("What?", []) == []
+    assert reader.read_pairs([]) == []
+
+
+def test_pairs_give_what_each_question_gives_alone(reader: Reader) -> None:
+    pairs = [
+        ("Who built the tower?", ["The tower was built by Ada.", "Bread rests."]),
+        ("What rests?", ["Bread rests.", "The tower was built by Ada."]),
+        ("Nothing?", []),
+    ]
+    assert reader.read_pairs(pairs) == [reader.read(question, passages) for question, passages in pairs]
+
+
+def test_an_answer_does_not_depend_on_the_passages_beside_it(reader: Reader) -> None:
+    passages = ["The tower was built in 1873 by Ada Lovelace.", "x " * 400, "Bread rests for twenty hours."]
+    together = reader.read("When was the tower built?", passages)
+    assert together == [reader.read("When was the tower built?", [passage])[0] for passage in passages]
+
+
+@given(question=texts(6), passage=texts(25), seed=st.integers(0, 1000))
+@hypothesis_settings(max_examples=50)
+def test_spans_are_whole_words_inside_the_passage(tokenizer: Tokenizer, question: str, passage: str, seed: int) -> None:
+    def network(windows: Sequence[Window]) -> list[tuple[Logits, Logits]]:
+        rng = np.random.default_rng(seed)
+        return [tuple(rng.normal(size=(2, len(w))).astype(np.float32)) for w in windows]  # type: ignore[misc]
+
+    settings = ReaderSettings(max_length=80, doc_stride=5, max_answer_tokens=6)
+    (spans,) = Reader(tokenizer, network, settings).read(question, [passage])
+    assert len(spans) <= settings.spans_per_passage
+    words = tokenizer.encode(passage, add_special_tokens=False)
+    starts = {words.word_to_chars(w)[0] for w in words.word_ids if w is not None}
+    for span in spans:
+        assert 0 <= span.start < span.end <= len(passage)
+        assert span.start in starts
+        assert passage[span.start : span.end] == passage[span.start : span.end].strip("\t\n\r \u00a0\u3000")
+
+
+def test_a_long_question_is_read(reader: Reader) -> None:
+    (spans,) = reader.read("why " * 600, ["Because it rained all day long."])
+    assert spans

@@ -1,0 +1,109 @@
+"""Labelled windows and batches."""
+
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from models.training.config import ReaderTraining, TrainingSet
+from models.training.examples import Example, batches, build_examples, collate, label
+from models.windows import PairTemplate, Window, cut, question_ids, tokenize
+from tests.models.texts import texts
+from tests.models.tiny import write_questions
+
+
+def example(length: int, number: int = 0) -> Example:
+    window = Window(number, np.full(length, 7), np.ones(length, dtype=np.int64), 2, 0, max(0, length - 3))
+    return Example(window, 0, 0)
+
+
+@given(text=texts(40), data=st.data())
+@hypothesis_settings(max_examples=50)
+def test_a_label_stands_at_the_answer_wherever_a_window_holds_it_whole(
+    tokenizer: Tokenizer, text: str, data: st.DataObject
+) -> None:
+    (passage,) = tokenize(tokenizer, [text])
+    if not len(passage):
+        return
+    first = data.draw(st.integers(0, len(passage) - 1))
+    last = data.draw(st.integers(first, min(first + 5, len(passage) - 1)))
+    start, end = int(passage.offsets[first, 0]), int(passage.offsets[last, 1])
+    windows = cut(PairTemplate.of(tokenizer), question_ids(tokenizer, "who"), [passage], 20, 5)
+    for window in windows:
+        found = label(window, passage, [(start, text[start:end])])
+        if found.start == 0:
+            assert found.end == 0
+            assert not (window.first <= first and last < window.first + window.count)
+            continue
+        at = found.start - window.at + window.first, found.end - window.at + window.first
+        assert passage.offsets[at[0], 0] <= start
+        assert passage.offsets[at[1], 1] >= end
+        assert window.at <= found.start <= found.end < window.at + window.count
+
+
+def test_the_first_answer_inside_the_window_counts_and_none_is_the_null_token(tokenizer: Tokenizer) -> None:
+    text = "red house and blue door"
+    (passage,) = tokenize(tokenizer, [text])
+    (window,) = cut(PairTemplate.of(tokenizer), question_ids(tokenizer, "what"), [passage], 50, 9)
+    blue, red = (text.index("blue"), "blue"), (0, "red")
+    assert label(window, passage, [blue, red]).start == window.at + 3
+    assert label(window, passage, [(0, "red house")]).end == window.at + 1
+    assert label(window, passage, [(1, "e")]).start == window.at, "an answer inside a word is labelled by the word"
+    assert (label(window, passage, []).start, label(window, passage, []).end) == (0, 0)
+
+
+@given(st.lists(st.integers(4, 60), max_size=80), st.integers(60, 300), st.integers(0, 5))
+def test_batches_hold_every_example_once_within_the_bound(lengths: list[int], bound: int, seed: int) -> None:
+    examples = [example(length, number) for number, length in enumerate(lengths)]
+    grouped = batches(examples, bound, seed)
+    assert sorted(e.window.passage for batch in grouped for e in batch) == list(range(len(lengths)))
+    assert all(batch and len(batch) * max(map(len, batch)) <= bound for batch in grouped)
+    again = batches(examples, bound, seed)
+    assert [[e.window.passage for e in b] for b in again] == [[e.window.passage for e in b] for b in grouped]
+
+
+def test_batches_waste_little_on_padding() -> None:
+    rng = np.random.default_rng(0)
+    examples = [example(int(length)) for length in rng.integers(20, 380, size=2000)]
+    grouped = batches(examples, 6000, 1)
+    padded = sum(len(batch) * max(map(len, batch)) for batch in grouped)
+    assert padded < 1.05 * sum(map(len, examples))
+
+
+def test_collating_pads_and_marks_where_an_answer_may_lie() -> None:
+    batch = collate([example(6), example(4)], pad_id=99)
+    assert batch.ids.tolist() == [[7] * 6, [7] * 4 + [99, 99]]
+    assert batch.mask.tolist() == [[1] * 6, [1] * 4 + [0, 0]]
+    assert batch.types.tolist() == [[1] * 6, [1] * 4 + [0, 0]]
+    assert batch.allowed.tolist() == [[True, False, True, True, True, False], [True, False, True, False, False, False]]
+    assert (batch.starts.tolist(), batch.ends.tolist()) == ([0, 0], [0, 0])
+
+
+def training(path: Path, passes: float, negatives: float = 0.0, seed: int = 1) -> ReaderTraining:
+    chosen = TrainingSet(file=Path(path.name), licence="CC0", passes=passes, negatives=negatives)
+    return ReaderTraining(base="x", train=(chosen,), max_length=48, seed=seed)
+
+
+def test_passes_and_negatives_decide_how_many_examples_there_are(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = write_questions(tmp_path / "train.json")
+    for passes, count in ((1.0, 30), (2.5, 75), (0.5, 15)):
+        examples = build_examples(training(path, passes), tmp_path, tokenizer)
+        assert len(examples) == count
+        assert all(e.start > 0 for e in examples)
+    with_negatives = build_examples(training(path, 1.0, negatives=1.0), tmp_path, tokenizer)
+    assert 30 < len(with_negatives) <= 60
+    assert sum(e.start == 0 for e in with_negatives) == len(with_negatives) - 30
+
+
+def test_examples_are_the_same_for_the_same_seed(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = write_questions(tmp_path / "train.json")
+
+    def order(seed: int) -> list[tuple[list[int], int]]:
+        examples = build_examples(training(path, 1.5, 0.5, seed), tmp_path, tokenizer)
+        return [(e.window.ids.tolist(), e.start) for e in examples]
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)

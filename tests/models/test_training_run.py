@@ -1,0 +1,116 @@
+"""A whole training run of a tiny network: it learns, and goes on after a kill."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import models.training.network as training_network  # noqa: E402
+from models.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from models.training.config import ReaderTraining, TrainingSet  # noqa: E402
+from models.training.reader import train_reader  # noqa: E402
+from tests.models.tiny import write_questions  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+
+RUN = """
+import json, sys
+from pathlib import Path
+import torch
+import models.training.network
+from models.training.config import ReaderTraining
+from models.training.reader import train_reader
+torch.set_num_threads(1)
+models.training.network.POOL_ELEMENTS = 1 << 16
+train_reader(ReaderTraining.model_validate_json(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(training_network, "POOL_ELEMENTS", 1 << 16)
+    write_questions(tmp_path / "train.json")
+    return tmp_path
+
+
+def training(base: Path, passes: float) -> ReaderTraining:
+    return ReaderTraining(
+        base=str(base),
+        train=(TrainingSet(file=Path("train.json"), licence="CC0", passes=passes),),
+        tune=(Path("train.json"),),
+        max_length=48,
+        batch_tokens=512,
+        learning_rate=5e-3,
+        dropout=0.05,
+        freeze_embeddings=False,
+        precision="fp32",
+        checkpoint_minutes=1e-9,  # after every step
+        evaluate_steps=10,
+        evaluate_questions=30,
+    )
+
+
+def test_a_run_learns_and_leaves_a_model_with_its_record(tiny_reader: Path, data: Path) -> None:
+    config = training(tiny_reader, 40)
+    scores = train_reader(config, data, data / "out")
+    record = json.loads((data / "out" / "model" / "training.json").read_text())
+    history = record["history"]
+    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+    assert scores == {"train.json": history[-1]["train.json"]}
+    assert scores["train.json"] > history[0]["train.json"]
+    assert record["config"] == config.model_dump(mode="json")
+    assert record["questions_or_windows"] == 1200
+    assert (record["precision"], record["device"]) == ("fp32" if "fp32" in record["precision"] else "float32", "cpu")
+    for file in ("model.safetensors", "tokenizer.json", "config.json"):
+        assert (data / "out" / "model" / file).is_file()
+    assert train_reader(config, data, data / "out") == scores, "a finished run has nothing left to do"
+
+
+def test_a_killed_run_goes_on_to_the_same_number_of_steps(tiny_reader: Path, data: Path) -> None:
+    config = training(tiny_reader, 30)
+    out = data / "out"
+    arguments = [sys.executable, "-c", RUN, config.model_dump_json(), str(data), str(out)]
+    process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 200
+    while not (step := reached(out)) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=10)
+    killed = load_checkpoint(out / "checkpoint.pt")
+    assert killed is not None
+    assert not (out / "model").exists()
+    before = json.loads(killed["history"])
+    assert killed["step"] >= step > 0
+
+    train_reader(config, data, out)
+    done = load_checkpoint(out / "checkpoint.pt")
+    assert done is not None
+    history = json.loads(done["history"])
+    assert killed["step"] < done["step"] == history[-1]["step"] == done["schedule"]["last_epoch"]
+    assert history[: len(before)] == before
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert done["seconds"] > killed["seconds"]
+    assert (out / "model" / "model.safetensors").is_file()
+
+
+def reached(out: Path) -> int:
+    """The step of the checkpoint, once an evaluation lies behind it."""
+    checkpoint = load_checkpoint(out / "checkpoint.pt")
+    return int(checkpoint["step"]) if checkpoint and checkpoint["step"] >= 12 else 0
+
+
+def test_a_checkpoint_is_whole_or_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    assert load_checkpoint(path) is None
+    save_checkpoint(path, {"step": 1, "weights": torch.ones(3)})
+    with pytest.raises(Exception, match="pickle"):
+        save_checkpoint(path, {"step": 2, "bad": lambda: None})
+    kept = load_checkpoint(path)
+    assert kept is not None
+    assert kept["step"] == 1
