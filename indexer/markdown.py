@@ -31,7 +31,7 @@ def convert(path: Path) -> Iterator[Converted]:
 
 def _front_matter(source: str) -> dict[str, Scalar] | None:
     """The scalars of it, or None where it is not YAML's key: value after all, but a ruler and text."""
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     try:
         values = yaml.safe_load(source)

@@ -15,7 +15,7 @@ from haystack import Document, ExtractedAnswer, Pipeline, component, default_fro
 
 from models.answers import merge
 from models.artifact import load_artifact
-from models.confidence import Calibration
+from models.confidence import Calibration, standings
 from models.encoder import Encoder
 from models.pipeline import check_question
 from models.reader import Reader, open_reader
@@ -149,7 +149,7 @@ class LectorReader:
         spans = self._reader.read(check_question(query), texts)
         homes = [(d.meta.get("document_id", d.id), d.meta.get("start", 0)) for d in documents]
         candidates = merge(texts, homes, spans)
-        confidences, no_answer = self._calibration.judge(candidates)
+        confidences, no_answer = self._calibration.judge(candidates, standings([d.score for d in documents]))
         answers = []
         for candidate, confidence in zip(candidates, confidences, strict=True):
             place = candidate.best
@@ -177,7 +177,8 @@ _RETRIEVERS = {"sparse": LectorSparseRetriever, "dense": LectorDenseRetriever, "
 def build_pipeline(settings: Settings, collection: str = "default") -> Pipeline:
     """A Haystack pipeline of `retriever` and `reader` that answers as the service does.
 
-    Run it with `{"retriever": {"query": q}, "reader": {"query": q}}`.
+    Run it with `{"retriever": {"query": q}, "reader": {"query": q}}`. From YAML, Haystack loads it where this module is
+    trusted: `Pipeline.loads(text, allowed_modules=["models.components"])`.
     """
     pipeline = Pipeline()
     retriever = _RETRIEVERS[settings.retriever](

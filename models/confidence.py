@@ -1,7 +1,8 @@
 """Confidence: from a candidate's scores to the probability that it is right.
 
-Logistic regression on a handful of features, fitted by `lector evaluate calibrate` on tuning data and kept in the
-reader's card. Two of them: "answer", that this candidate is right; "no_answer", that the passages hold no answer.
+Two logistic functions of a handful of features, fitted by `lector evaluate calibrate` on tuning data and kept in the
+reader's card: "answer", that a candidate is right, which also ranks the candidates; and "no_answer", that the passages
+hold no answer, of the best candidate.
 """
 
 import math
@@ -9,28 +10,47 @@ from collections.abc import Mapping, Sequence
 
 from models.answers import Candidate
 
-FEATURES = ("bias", "margin", "lead", "agreement")
+FEATURES = ("bias", "margin", "lead", "agreement", "rank", "standing")
 LEAD_OF_ONLY_ONE = 10.0  # logits; also the most that a lead counts for
 
 # Where a card holds no calibration: even odds at a margin of 0, as the null score was trained to mean.
-UNCALIBRATED = {"answer": (0.0, 1.0, 0.0, 0.0), "no_answer": (0.0, -1.0, 0.0, 0.0)}
+UNCALIBRATED = {"answer": (0.0, 1.0, 0.0, 0.0, 0.0, 0.0), "no_answer": (0.0, -1.0, 0.0, 0.0, 0.0, 0.0)}
 
 
-def features(candidates: Sequence[Candidate]) -> list[tuple[float, ...]]:
-    """(bias, margin, lead over the best other candidate, log agreement) of each candidate; logits and logs."""
+def standings(scores: Sequence[float | None]) -> list[float]:
+    """Retrieval scores as shares of the best one, in [0, 1]; 1 where scores are missing or none is positive."""
+    known = [score for score in scores if score is not None]
+    best = max(known, default=0.0)
+    if best <= 0 or len(known) < len(scores):
+        return [1.0] * len(scores)
+    return [max(0.0, score / best) for score in known]
+
+
+def features(candidates: Sequence[Candidate], standing: Sequence[float]) -> list[tuple[float, ...]]:
+    """One row a candidate, in the order of `FEATURES`.
+
+    Bias 1; margin in logits; lead over the best other candidate in logits; log of 1 + the number of further passages
+    that agree; log of 1 + the rank, from 0, of its best-ranked passage; and that passage's standing.
+    """
+    scores = [candidate.best.score for candidate in candidates]
+    first, second, *_ = [*sorted(scores, reverse=True), -math.inf, -math.inf]
     rows: list[tuple[float, ...]] = []
-    for candidate in candidates:
-        others = [c.best.score for c in candidates if c is not candidate]
-        lead = candidate.best.score - max(others) if others else LEAD_OF_ONLY_ONE
-        lead = max(-LEAD_OF_ONLY_ONE, min(LEAD_OF_ONLY_ONE, lead))
-        rows.append((1.0, candidate.best.score, lead, math.log1p(candidate.agreement)))
+    for candidate, score in zip(candidates, scores, strict=True):
+        other = second if score == first else first
+        lead = max(-LEAD_OF_ONLY_ONE, min(LEAD_OF_ONLY_ONE, score - other))
+        rank = min([candidate.best.passage, *(place.passage for place in candidate.also)])
+        rows.append((1.0, score, lead, math.log1p(candidate.agreement), math.log1p(rank), standing[rank]))
     return rows
 
 
+def log_odds(weights: Sequence[float], row: Sequence[float]) -> float:
+    """Weighted sum of features."""
+    return sum(w * x for w, x in zip(weights, row, strict=True))
+
+
 def probability(weights: Sequence[float], row: Sequence[float]) -> float:
-    """Logistic function of a weighted sum."""
-    logit = sum(w * x for w, x in zip(weights, row, strict=True))
-    return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
+    """Logistic function of the weighted sum."""
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, log_odds(weights, row)))))
 
 
 class Calibration:
@@ -40,9 +60,12 @@ class Calibration:
         self._answer = tuple(weights.get("answer", UNCALIBRATED["answer"]))
         self._no_answer = tuple(weights.get("no_answer", UNCALIBRATED["no_answer"]))
 
-    def judge(self, candidates: Sequence[Candidate]) -> tuple[list[float], float]:
-        """Each candidate's probability of being right, and the probability that there is no answer."""
-        rows = features(candidates)
-        best = max(rows, key=lambda row: row[1], default=None)
+    def judge(self, candidates: Sequence[Candidate], standing: Sequence[float]) -> tuple[list[float], float]:
+        """Each candidate's probability of being right, and the probability that there is no answer.
+
+        `standing` holds the retrieved passages' scores as shares of the best.
+        """
+        rows = features(candidates, standing)
+        best = max(rows, key=lambda row: log_odds(self._answer, row), default=None)
         none = probability(self._no_answer, best) if best else 1.0
         return [probability(self._answer, row) for row in rows], none

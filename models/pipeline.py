@@ -7,7 +7,7 @@ from typing import Any
 
 from models.answers import Candidate, Place, merge
 from models.artifact import load_artifact
-from models.confidence import Calibration
+from models.confidence import Calibration, standings
 from models.encoder import Encoder
 from models.reader import Reader, open_reader
 from models.retrieval import Retrieved, RetrieverName, retrieve
@@ -113,7 +113,7 @@ class QuestionAnswerer:
         texts = [r.passage.text for r in found]
         spans = self.reader.read(question, texts)
         candidates = merge(texts, [(r.passage.document.id, r.passage.start) for r in found], spans)
-        confidences, no_answer = self.calibration.judge(candidates)
+        confidences, no_answer = self.calibration.judge(candidates, standings([r.score for r in found]))
         answers = [_answer(c, p, found[c.best.passage]) for c, p in zip(candidates, confidences, strict=True)]
         answers.sort(key=lambda a: -a.confidence)
         least = self._least(min_confidence)

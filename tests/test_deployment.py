@@ -37,7 +37,7 @@ def test_every_variable_of_the_dockerfile_is_a_setting() -> None:
     variables = dict(pair.split("=", 1) for pair in shlex.split(environment)[1:])
     settings = {name.removeprefix("LECTOR_").lower(): value for name, value in variables.items() if "LECTOR_" in name}
     assert settings == {"data": "/data", "host": "0.0.0.0", "port": "8000"}
-    assert ServiceSettings(**settings).port == 8000
+    assert ServiceSettings.load(**settings).port == 8000
 
 
 def test_the_health_check_is_a_program_that_finds_the_service_missing() -> None:
@@ -47,9 +47,7 @@ def test_the_health_check_is_a_program_that_finds_the_service_missing() -> None:
     python, *arguments = yaml.safe_load(command[1])
     assert python == "python"
     environment = {**os.environ, "LECTOR_PORT": "1"}
-    result = subprocess.run(
-        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert "refused" in result.stderr
 

@@ -1,4 +1,4 @@
-"""`lector evaluate calibrate`: fit a reader's confidence and thresholds on tuning files, and write them into its card."""
+"""`lector evaluate calibrate`: fit a reader's confidence on tuning files, and write it into its card."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -8,9 +8,15 @@ from typing import Any
 import numpy as np
 
 from models.artifact import Artifact, load_artifact, write_card
-from models.confidence import Calibration, features
+from models.confidence import Calibration, features, log_odds
 from models.encoder import Encoder
-from models.evaluation.calibration import best_threshold, expected_calibration_error, fit_logistic, risk_coverage
+from models.evaluation.calibration import (
+    Floats,
+    best_threshold,
+    expected_calibration_error,
+    fit_logistic,
+    risk_coverage,
+)
 from models.evaluation.open_domain import Asked, ask_all, build_corpus
 from models.evaluation.squad import Question, read_squad
 from models.reader import open_reader
@@ -19,6 +25,9 @@ from store.errors import InvalidInput
 LEFT_OUT = 0.25  # share of contexts that are not in the corpus, whose questions have no answer there
 RIGHT_F1 = 0.5  # an answer that shares this much with a reference is right
 FEWEST = 50
+CANDIDATES = 8  # of a question that the ranking is fitted on, by falling margin
+
+Weights = dict[str, tuple[float, ...]]
 
 
 def calibrate(
@@ -50,7 +59,6 @@ def calibrate(
     report = {
         "questions": len(asked),
         "answerable": sum(a.answerable for a in asked),
-        "right": sum(a.f1 >= RIGHT_F1 for a in asked),
         "held_out": {key: float(np.mean([m[key] for m in measured])) for key in ("ece", "accuracy", "decision")},
         "min_confidence": threshold,
         "risk_coverage": measured[0]["risk_coverage"],
@@ -65,17 +73,27 @@ def _halves(asked: Sequence[Asked]) -> tuple[list[Asked], list[Asked]]:
     return even, [a for a in asked if contexts[a.question.context] % 2]
 
 
-def _fit(asked: Sequence[Asked]) -> tuple[dict[str, tuple[float, ...]], float]:
-    rows = [features(a.candidates)[0] for a in asked]
-    weights = {
-        "answer": fit_logistic(rows, [a.f1 >= RIGHT_F1 for a in asked]),
-        "no_answer": fit_logistic(rows, [not a.answerable for a in asked]),
-    }
-    confidences, right, answerable = _arrays(weights, asked)
-    return weights, round(best_threshold(confidences, right, answerable), 3)
+def _fit(asked: Sequence[Asked]) -> tuple[Weights, float]:
+    """Weights of both functions, and the confidence below which refusing is better.
+
+    "answer" is fitted in two steps. Over all of a question's candidates, so that it ranks them; then its log-odds are
+    scaled and shifted to fit the candidates that come out first, which is all that a user sees of it (Platt 1999).
+    """
+    rows = [features(a.candidates, a.standing)[:CANDIDATES] for a in asked]
+    labels = [[f1 >= RIGHT_F1 for f1 in a.f1[:CANDIDATES]] for a in asked]
+    ranking = fit_logistic([r for some in rows for r in some], [right for some in labels for right in some])
+    first = [max(range(len(some)), key=lambda i: log_odds(ranking, some[i])) for some in rows]
+    odds = [(1.0, log_odds(ranking, some[i])) for some, i in zip(rows, first, strict=True)]
+    right = [some[i] for some, i in zip(labels, first, strict=True)]
+    shift, scale = fit_logistic(odds, right)
+    answer = (shift + scale * ranking[0], *(scale * weight for weight in ranking[1:]))
+    no_answer = fit_logistic([some[i] for some, i in zip(rows, first, strict=True)], [not a.answerable for a in asked])
+    weights = {"answer": answer, "no_answer": no_answer}
+    confidences, given_right, answerable = _arrays(weights, asked)
+    return weights, round(best_threshold(confidences, given_right, answerable), 3)
 
 
-def _measure(fit: tuple[dict[str, tuple[float, ...]], float], asked: Sequence[Asked]) -> dict[str, Any]:
+def _measure(fit: tuple[Weights, float], asked: Sequence[Asked]) -> dict[str, Any]:
     weights, threshold = fit
     confidences, right, answerable = _arrays(weights, asked)
     given = confidences >= threshold
@@ -89,16 +107,19 @@ def _measure(fit: tuple[dict[str, tuple[float, ...]], float], asked: Sequence[As
     }
 
 
-def _arrays(weights: dict[str, tuple[float, ...]], asked: Sequence[Asked]) -> tuple[Any, Any, Any]:
+def _arrays(weights: Weights, asked: Sequence[Asked]) -> tuple[Floats, Floats, Floats]:
+    """The first answer's confidence, whether it is right, and whether there is an answer; each (questions,)."""
     calibration = Calibration(weights)
-    confidences = np.array([calibration.judge(a.candidates)[0][0] for a in asked])
-    right = np.array([float(a.f1 >= RIGHT_F1) for a in asked])
-    return confidences, right, np.array([float(a.answerable) for a in asked])
+    confidences, right = [], []
+    for one in asked:
+        judged, _ = calibration.judge(one.candidates, one.standing)
+        first = max(range(len(judged)), key=judged.__getitem__)
+        confidences.append(judged[first])
+        right.append(float(one.f1[first] >= RIGHT_F1))
+    return np.array(confidences), np.array(right), np.array([float(one.answerable) for one in asked])
 
 
-def _write(
-    artifact: Artifact, weights: dict[str, tuple[float, ...]], threshold: float, held_out: dict[str, float]
-) -> None:
+def _write(artifact: Artifact, weights: Weights, threshold: float, held_out: dict[str, float]) -> None:
     metrics = artifact.card.metrics | {f"calibration_{name}": round(value, 4) for name, value in held_out.items()}
     rounded = {name: tuple(round(w, 4) for w in row) for name, row in weights.items()}
     update = {"calibration": rounded, "min_confidence": threshold, "metrics": metrics}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.answers import Candidate, merge
+from models.confidence import standings
 from models.encoder import Encoder
 from models.evaluation.answers import best_over_references
 from models.evaluation.squad import Question
@@ -17,13 +18,13 @@ from store.records import NewDocument, NewPassage
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, the candidates that were found for it, and what the references say of the best one."""
+    """A question, the candidates that were found for it, and what the references say of them."""
 
     question: Question
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...]  # by falling margin
+    f1: tuple[float, ...]  # of each candidate against the best reference; 0 where the corpus holds no answer
+    standing: tuple[float, ...]  # of the retrieved passages, see models.confidence
     answerable: bool  # its context is in the corpus
-    em: float
-    f1: float
 
 
 def is_left_out(context: str, share: float) -> bool:
@@ -66,6 +67,7 @@ def ask_all(
         candidates = merge(texts, [(r.passage.document.id, r.passage.start) for r in found], spans)
         answerable = bool(question.answers) and not is_left_out(question.context, left_out)
         references = [text for _, text in question.answers]
-        em, f1 = best_over_references(candidates[0].text, references) if candidates and answerable else (0.0, 0.0)
-        asked.append(Asked(question, tuple(candidates), answerable, em, f1))
+        f1 = tuple(best_over_references(c.text, references)[1] if answerable else 0.0 for c in candidates)
+        standing = tuple(standings([r.score for r in found]))
+        asked.append(Asked(question, tuple(candidates), f1, standing, answerable))
     return asked

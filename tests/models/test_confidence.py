@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.answers import Candidate, Place
-from models.confidence import LEAD_OF_ONLY_ONE, Calibration, features, probability
+from models.confidence import LEAD_OF_ONLY_ONE, Calibration, features, probability, standings
 
 MARGINS = st.floats(-1e6, 1e6)
+STANDING = (1.0, 0.5, 0.25)  # of three retrieved passages
 
 
 def candidate(margin: float, passage: int = 0, also: tuple[int, ...] = ()) -> Candidate:
@@ -17,17 +18,26 @@ def candidate(margin: float, passage: int = 0, also: tuple[int, ...] = ()) -> Ca
     return Candidate("x", Place(passage, "d", 0, 1, margin), places)
 
 
-def test_features_are_margin_lead_and_agreement() -> None:
-    rows = features([candidate(5.0, also=(1, 2, 2)), candidate(3.0), candidate(-30.0)])
-    assert rows[0] == pytest.approx((1.0, 5.0, 2.0, math.log(3)))
-    assert rows[1:] == [(1.0, 3.0, -2.0, 0.0), (1.0, -30.0, -LEAD_OF_ONLY_ONE, 0.0)]
-    assert features([candidate(1.0)]) == [(1.0, 1.0, LEAD_OF_ONLY_ONE, 0.0)]
-    assert features([]) == []
+def test_features_are_margin_lead_agreement_and_the_passage_s_rank_and_standing() -> None:
+    rows = features([candidate(5.0, 1, also=(0, 2, 2)), candidate(3.0, 2), candidate(-30.0, 1)], STANDING)
+    assert rows[0] == pytest.approx((1.0, 5.0, 2.0, math.log(3), 0.0, 1.0))
+    assert rows[1] == pytest.approx((1.0, 3.0, -2.0, 0.0, math.log(3), 0.25))
+    assert rows[2] == pytest.approx((1.0, -30.0, -LEAD_OF_ONLY_ONE, 0.0, math.log(2), 0.5))
+    assert features([candidate(1.0)], STANDING) == [(1.0, 1.0, LEAD_OF_ONLY_ONE, 0.0, 0.0, 1.0)]
+    assert [row[2] for row in features([candidate(2.0), candidate(2.0)], STANDING)] == [0.0, 0.0]
+    assert features([], STANDING) == []
+
+
+def test_standings_are_shares_of_the_best_score() -> None:
+    assert standings([8.0, 4.0, -1.0]) == [1.0, 0.5, 0.0]
+    assert standings([0.5, None]) == [1.0, 1.0]
+    assert standings([0.0, 0.0]) == [1.0, 1.0]
+    assert standings([]) == []
 
 
 @given(st.lists(MARGINS, min_size=1, max_size=6))
 def test_without_calibration_confidence_is_the_logistic_of_the_margin(margins: list[float]) -> None:
-    confidences, no_answer = Calibration({}).judge([candidate(margin) for margin in margins])
+    confidences, no_answer = Calibration({}).judge([candidate(margin) for margin in margins], STANDING)
     best = max(margins)
     assert all(0 <= c <= 1 for c in [*confidences, no_answer])
     assert no_answer == pytest.approx(1 - max(confidences), abs=1e-9)
@@ -40,21 +50,21 @@ def test_without_calibration_confidence_is_the_logistic_of_the_margin(margins: l
 @given(MARGINS, MARGINS)
 def test_a_higher_margin_is_never_less_sure(one: float, other: float) -> None:
     low, high = sorted([one, other])
-    weights = {"answer": (-1.0, 0.5, 0.1, 0.3), "no_answer": (0.2, -0.7, -0.1, 0.0)}
-    (worse,), nothing_worse = Calibration(weights).judge([candidate(low)])
-    (better,), nothing_better = Calibration(weights).judge([candidate(high)])
+    weights = {"answer": (-1.0, 0.5, 0.1, 0.3, -0.2, 0.4), "no_answer": (0.2, -0.7, -0.1, 0.0, 0.1, 0.1)}
+    (worse,), nothing_worse = Calibration(weights).judge([candidate(low)], STANDING)
+    (better,), nothing_better = Calibration(weights).judge([candidate(high)], STANDING)
     assert worse <= better
     assert nothing_better <= nothing_worse
 
 
 def test_agreement_and_lead_count_as_weighted() -> None:
-    calibration = Calibration({"answer": (0.0, 0.0, 1.0, 2.0)})
-    confidences, _ = calibration.judge([candidate(5.0, also=(1,)), candidate(4.0)])
+    calibration = Calibration({"answer": (0.0, 0.0, 1.0, 2.0, 0.0, 0.0)})
+    confidences, _ = calibration.judge([candidate(5.0, also=(1,)), candidate(4.0)], STANDING)
     assert confidences == pytest.approx([probability([1.0], [1 + 2 * math.log(2)]), probability([1.0], [-1.0])])
 
 
 def test_without_a_candidate_there_is_surely_no_answer() -> None:
-    assert Calibration({}).judge([]) == ([], 1.0)
+    assert Calibration({}).judge([], []) == ([], 1.0)
 
 
 def test_the_logistic_function_is_bounded() -> None:

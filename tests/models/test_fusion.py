@@ -25,7 +25,7 @@ def test_a_weighted_sum_of_one_or_no_ranking() -> None:
     assert weighted_sum([{1: 5.0, 2: 4.0}, {}], [0.5, 0.5]) == {1: 0.5, 2: 0.0}
     assert weighted_sum([{}, {}], [0.5, 0.5]) == {}
     assert weighted_sum([], []) == {}
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="argument 2"):
         weighted_sum([{}], [0.5, 0.5])
 
 

@@ -82,10 +82,9 @@ def test_no_text_is_answered_twice(answerer: QuestionAnswerer, collection: Colle
 
 def test_minimum_confidence_withholds_answers(answerer: QuestionAnswerer, collection: Collection) -> None:
     everything = answerer.ask(collection, QUESTION, min_confidence=0, top_k=50).answers
-    assert answerer.ask(collection, QUESTION, min_confidence=1, top_k=50).answers == ()
-    bar = everything[len(everything) // 2].confidence
-    kept = answerer.ask(collection, QUESTION, min_confidence=bar, top_k=50).answers
-    assert kept == tuple(answer for answer in everything if answer.confidence >= bar)
+    for bar in (0.0, everything[len(everything) // 2].confidence, 1.0):
+        kept = answerer.ask(collection, QUESTION, min_confidence=bar, top_k=50).answers
+        assert kept == tuple(answer for answer in everything if answer.confidence >= bar)
 
 
 def test_minimum_confidence_comes_from_the_call_the_settings_or_the_card(
@@ -95,7 +94,7 @@ def test_minimum_confidence_comes_from_the_call_the_settings_or_the_card(
     everything = answerer.ask(collection, QUESTION, min_confidence=0).answers
     strict = QuestionAnswerer(*parts, 1.1, Settings(min_confidence=0))
     assert strict.ask(collection, QUESTION).answers == everything
-    assert strict.ask(collection, QUESTION, min_confidence=1).answers == ()
+    assert strict.ask(collection, QUESTION, min_confidence=1.1).answers == ()
     by_card = QuestionAnswerer(*parts, 1.1, Settings())
     assert by_card.ask(collection, QUESTION).answers == ()
 

@@ -12,7 +12,7 @@ THINGS = ["house", "boat", "door"]
 def save_tiny_reader(folder: Path) -> Path:
     """Write network and tokenizer to a folder, in Hugging Face format."""
     import torch
-    from transformers import BertConfig, BertForQuestionAnswering, BertTokenizerFast
+    from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast
 
     torch.manual_seed(0)
     words = vocabulary()
@@ -26,7 +26,9 @@ def save_tiny_reader(folder: Path) -> Path:
     )
     BertForQuestionAnswering(config).save_pretrained(folder)
     tokenizer = BertWordPieceTokenizer({word: i for i, word in enumerate(words)})
-    BertTokenizerFast(tokenizer_object=tokenizer._tokenizer).save_pretrained(folder)
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer._tokenizer, **special)  # type: ignore[no-untyped-call]
+    fast.save_pretrained(folder)
     return folder
 
 
