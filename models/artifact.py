@@ -47,7 +47,6 @@ class Card(BaseModel):
     settings: dict[str, Any] = {}  # how it is served: see ReaderSettings, EncoderSettings
     calibration: dict[str, tuple[float, ...]] = {}  # a reader's, see models.confidence
     null_threshold: float = 0.0  # margin, in logits, at or below which one context is held not to answer
-    min_confidence: float = 0.5  # answers below it are withheld
     bytes: dict[str, int] = {}  # size of each file
     sha256: dict[str, str] = {}  # checksum of each file
 

@@ -15,7 +15,7 @@ from haystack import Document, ExtractedAnswer, Pipeline, component, default_fro
 
 from models.answers import merge
 from models.artifact import load_artifact
-from models.confidence import Calibration, standings
+from models.confidence import Calibration, kept, standings
 from models.encoder import Encoder
 from models.pipeline import check_question
 from models.reader import Reader, open_reader
@@ -117,7 +117,7 @@ class LectorReader:
     def __init__(
         self, reader: str = "base", top_k: int = 3, min_confidence: float | None = None, threads: int = 0
     ) -> None:
-        """A shipped reader's name or a model's directory; `min_confidence` None takes the threshold in its card."""
+        """A shipped reader's name or a model's directory; `min_confidence` None refuses where no answer is likelier."""
         self.reader = reader
         self.top_k = top_k
         self.min_confidence = min_confidence
@@ -129,7 +129,6 @@ class LectorReader:
         if self._reader is None:
             artifact = load_artifact(self.reader, "reader")
             self._calibration = Calibration(artifact.card.calibration)
-            self._threshold = artifact.card.min_confidence if self.min_confidence is None else self.min_confidence
             self._reader = open_reader(artifact, self.threads)
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,14 +150,14 @@ class LectorReader:
         candidates = merge(texts, homes, spans)
         confidences, no_answer = self._calibration.judge(candidates, standings([d.score for d in documents]))
         answers = []
-        for candidate, confidence in zip(candidates, confidences, strict=True):
-            place = candidate.best
+        for i in kept(confidences, no_answer, self.min_confidence)[: top_k or self.top_k]:
+            place = candidates[i].best
             within = ExtractedAnswer.Span(place.start - homes[place.passage][1], place.end - homes[place.passage][1])
             answers.append(
                 ExtractedAnswer(
                     query=query,
-                    score=confidence,
-                    data=candidate.text,
+                    score=confidences[i],
+                    data=candidates[i].text,
                     document=documents[place.passage],
                     context=texts[place.passage],
                     document_offset=within,
@@ -166,9 +165,7 @@ class LectorReader:
                     meta={"document_id": place.document, "start": place.start, "end": place.end, "margin": place.score},
                 )
             )
-        answers.sort(key=lambda answer: -answer.score)
-        kept = [answer for answer in answers[: top_k or self.top_k] if answer.score >= self._threshold]
-        return {"answers": kept, "no_answer_confidence": no_answer}
+        return {"answers": answers, "no_answer_confidence": no_answer}
 
 
 _RETRIEVERS = {"sparse": LectorSparseRetriever, "dense": LectorDenseRetriever, "hybrid": LectorHybridRetriever}

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from models.answers import Candidate
 
 FEATURES = ("bias", "margin", "lead", "agreement", "rank", "standing")
+REFUSED_FROM = 0.5  # probability of no answer from which a question is refused, where no bound is given
 LEAD_OF_ONLY_ONE = 10.0  # logits; also the most that a lead counts for
 
 # Where a card holds no calibration: even odds at a margin of 0, as the null score was trained to mean.
@@ -69,3 +70,14 @@ class Calibration:
         best = max(rows, key=lambda row: log_odds(self._answer, row), default=None)
         none = probability(self._no_answer, best) if best else 1.0
         return [probability(self._answer, row) for row in rows], none
+
+
+def kept(confidences: Sequence[float], no_answer: float, min_confidence: float | None) -> list[int]:
+    """Which candidates are shown, best first: those of at least `min_confidence`.
+
+    Without that bound it is all of them, or none where more likely than not there is no answer.
+    """
+    order = sorted(range(len(confidences)), key=lambda i: -confidences[i])
+    if min_confidence is None:
+        return order if no_answer < REFUSED_FROM else []
+    return [i for i in order if confidences[i] >= min_confidence]

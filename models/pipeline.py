@@ -7,7 +7,7 @@ from typing import Any
 
 from models.answers import Candidate, Place, merge
 from models.artifact import load_artifact
-from models.confidence import Calibration, standings
+from models.confidence import Calibration, kept, standings
 from models.encoder import Encoder
 from models.reader import Reader, open_reader
 from models.retrieval import Retrieved, RetrieverName, retrieve
@@ -43,7 +43,7 @@ class Timings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that one question gave. Without an answer of enough confidence, `answers` is empty."""
+    """All that one question gave; `answers` is empty where none is likely enough."""
 
     question: str
     answers: tuple[Answer, ...]
@@ -61,14 +61,12 @@ class QuestionAnswerer:
         encoder: Encoder,
         reader: Reader,
         calibration: Calibration,
-        threshold: float,
         settings: Settings,
     ) -> None:
         self.name = name
         self.encoder = encoder
         self.reader = reader
         self.calibration = calibration
-        self.threshold = threshold
         self.settings = settings
 
     @classmethod
@@ -76,10 +74,9 @@ class QuestionAnswerer:
         """Load the models that the settings name; errors as of `load_artifact`."""
         artifact = load_artifact(settings.reader, "reader")
         calibration = Calibration(artifact.card.calibration)
-        threshold = artifact.card.min_confidence
         encoder = Encoder.load(settings.encoder, settings.threads)
         reader = open_reader(artifact, settings.threads)
-        return cls(artifact.card.name, encoder, reader, calibration, threshold, settings)
+        return cls(artifact.card.name, encoder, reader, calibration, settings)
 
     def ask(
         self,
@@ -114,21 +111,14 @@ class QuestionAnswerer:
         spans = self.reader.read(question, texts)
         candidates = merge(texts, [(r.passage.document.id, r.passage.start) for r in found], spans)
         confidences, no_answer = self.calibration.judge(candidates, standings([r.score for r in found]))
-        answers = [_answer(c, p, found[c.best.passage]) for c, p in zip(candidates, confidences, strict=True)]
-        answers.sort(key=lambda a: -a.confidence)
-        least = self._least(min_confidence)
-        kept = tuple(a for a in answers[: top_k or settings.top_k] if a.confidence >= least)
+        least = settings.min_confidence if min_confidence is None else min_confidence
+        shown = kept(confidences, no_answer, least)[: top_k or settings.top_k]
+        answers = tuple(_answer(candidates[i], confidences[i], found[candidates[i].best.passage]) for i in shown)
         read_ms = 1000 * (time.perf_counter() - reading)
         state = collection.state()
         total_ms = 1000 * (time.perf_counter() - began)
         timings = Timings(retrieval.encode_ms, retrieval.retrieve_ms, read_ms, total_ms)
-        return Outcome(question, kept, no_answer, state, timings)
-
-    def _least(self, min_confidence: float | None) -> float:
-        for value in (min_confidence, self.settings.min_confidence):
-            if value is not None:
-                return value
-        return self.threshold
+        return Outcome(question, answers, no_answer, state, timings)
 
 
 def check_question(question: str) -> str:

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 
 from models.artifact import Artifact, load_artifact
 from models.network import OnnxNetwork
-from models.spans import Logits, Span, best_spans, drop_overlaps
+from models.spans import Logits, Span, best_spans, close_quotes, drop_overlaps
 from models.windows import PairTemplate, Window, cut, question_ids, tokenize
 
 Network = Callable[[Sequence[Window]], Sequence[tuple[Logits, Logits]]]  # start and end logits (length,) of each window
@@ -54,9 +54,9 @@ class Reader:
         logits = self._network([window for _, window in windows])
         for (number, window), (starts, ends) in zip(windows, logits, strict=True):
             passage = tokenized[pairs[number][1][window.passage]]
-            found[number][window.passage] += best_spans(
-                starts, ends, window, passage, settings.max_answer_tokens, SPANS_OF_WINDOW
-            )
+            spans = best_spans(starts, ends, window, passage, settings.max_answer_tokens, SPANS_OF_WINDOW)
+            text = pairs[number][1][window.passage]
+            found[number][window.passage] += [close_quotes(text, span) for span in spans]
         return [[drop_overlaps(spans)[: settings.spans_per_passage] for spans in passages] for passages in found]
 
 

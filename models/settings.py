@@ -26,7 +26,10 @@ class Settings(BaseSettings):
     passages: int = Field(default=10, ge=1, le=100, description="how many passages are read for a question")
     top_k: int = Field(default=3, ge=1, le=50, description="how many answers are returned at most")
     min_confidence: float | None = Field(
-        default=None, ge=0, le=1, description="answers below are withheld; unset takes the reader's own threshold"
+        default=None,
+        ge=0,
+        le=1,
+        description="answers below are withheld; unset: all, if there is an answer more likely than not",
     )
 
     @classmethod

@@ -16,6 +16,8 @@ from models.windows import Passage, Window
 
 Logits = NDArray[np.float32]
 
+_PAIRS = (('"', '"'), ("“", "”"), ("(", ")"), ("[", "]"), ("{", "}"))
+
 
 @dataclass(frozen=True)
 class Span:
@@ -68,6 +70,19 @@ def _ahead(values: NDArray[Any], length: int, beyond: float) -> NDArray[Any]:
     """Each value and the `length - 1` after it: (count, length)."""
     padded = np.concatenate([values, np.full(length - 1, beyond)])
     return np.lib.stride_tricks.sliding_window_view(padded, length)
+
+
+def close_quotes(text: str, span: Span) -> Span:
+    """The span with the mark beside it whose counterpart it holds: `raise" statement` gains the mark before."""
+    start, end = span.start, span.end
+    for opening, closing in _PAIRS:
+        inside = text[start:end]
+        extra = inside.count(closing) - inside.count(opening) if opening != closing else inside.count(opening) % 2
+        if extra > 0 and start > 0 and text[start - 1] == opening:
+            start -= 1
+        elif extra and text[end : end + 1] == closing and (extra < 0 or opening == closing):
+            end += 1
+    return Span(start, end, span.score)
 
 
 def drop_overlaps(spans: list[Span]) -> list[Span]:

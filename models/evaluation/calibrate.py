@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from models.artifact import Artifact, load_artifact, write_card
-from models.confidence import Calibration, features, log_odds
+from models.confidence import REFUSED_FROM, Calibration, features, log_odds
 from models.encoder import Encoder
 from models.evaluation.calibration import (
     Floats,
-    best_threshold,
     expected_calibration_error,
     fit_logistic,
     risk_coverage,
 )
 from models.evaluation.open_domain import Asked, ask_all, build_corpus
-from models.evaluation.squad import Question, read_squad
+from models.evaluation.squad import Question, read_squad, spread
 from models.reader import open_reader
 from store.errors import InvalidInput
 
@@ -36,6 +35,7 @@ def calibrate(
     encoder: str,
     passages: int,
     threads: int,
+    limit: int | None = None,
     track: Callable[[Iterable[Question]], Iterable[Question]] = iter,
 ) -> dict[str, Any]:
     """Fit on one half of the contexts, measure on the other, and write the fit on both halves into the card.
@@ -44,7 +44,7 @@ def calibrate(
         InvalidInput: the files hold too few questions to fit anything on.
     """
     artifact = load_artifact(reader, "reader")
-    questions = [question for file in files for question in read_squad(file)]
+    questions = [question for file in files for question in spread(read_squad(file), limit)]
     if len(questions) < FEWEST:
         raise InvalidInput(f"{len(questions)} questions are too few to calibrate on; give files with at least {FEWEST}")
     loaded = Encoder.load(encoder, threads)
@@ -55,15 +55,13 @@ def calibrate(
     halves = _halves([a for a in asked if a.candidates])
     fits = [_fit(half) for half in halves]
     measured = [_measure(fits[0], halves[1]), _measure(fits[1], halves[0])]
-    weights, threshold = _fit(halves[0] + halves[1])
     report = {
         "questions": len(asked),
         "answerable": sum(a.answerable for a in asked),
-        "held_out": {key: float(np.mean([m[key] for m in measured])) for key in ("ece", "accuracy", "decision")},
-        "min_confidence": threshold,
+        "held_out": {key: float(np.mean([m[key] for m in measured])) for key in ("ece", "accuracy", "f1")},
         "risk_coverage": measured[0]["risk_coverage"],
     }
-    _write(artifact, weights, threshold, report["held_out"])
+    _write(artifact, _fit(halves[0] + halves[1]), report["held_out"])
     return report
 
 
@@ -73,8 +71,8 @@ def _halves(asked: Sequence[Asked]) -> tuple[list[Asked], list[Asked]]:
     return even, [a for a in asked if contexts[a.question.context] % 2]
 
 
-def _fit(asked: Sequence[Asked]) -> tuple[Weights, float]:
-    """Weights of both functions, and the confidence below which refusing is better.
+def _fit(asked: Sequence[Asked]) -> Weights:
+    """Weights of both functions.
 
     "answer" is fitted in two steps. Over all of a question's candidates, so that it ranks them; then its log-odds are
     scaled and shifted to fit the candidates that come out first, which is all that a user sees of it (Platt 1999).
@@ -88,39 +86,39 @@ def _fit(asked: Sequence[Asked]) -> tuple[Weights, float]:
     shift, scale = fit_logistic(odds, right)
     answer = (shift + scale * ranking[0], *(scale * weight for weight in ranking[1:]))
     no_answer = fit_logistic([some[i] for some, i in zip(rows, first, strict=True)], [not a.answerable for a in asked])
-    weights = {"answer": answer, "no_answer": no_answer}
-    confidences, given_right, answerable = _arrays(weights, asked)
-    return weights, round(best_threshold(confidences, given_right, answerable), 3)
+    return {"answer": answer, "no_answer": no_answer}
 
 
-def _measure(fit: tuple[Weights, float], asked: Sequence[Asked]) -> dict[str, Any]:
-    weights, threshold = fit
-    confidences, right, answerable = _arrays(weights, asked)
-    given = confidences >= threshold
+def _measure(weights: Weights, asked: Sequence[Asked]) -> dict[str, Any]:
+    """On questions that the weights have not seen; F1 counts a right refusal as 1, as SQuAD 2.0 does."""
+    confidences, no_answers, f1 = _judged(weights, asked)
+    right = (f1 >= RIGHT_F1).astype(np.float64)
+    answerable = np.array([float(one.answerable) for one in asked])
     coverage, risk = risk_coverage(confidences, right)
     steps = np.linspace(0, len(coverage) - 1, 50).astype(int)
     return {
         "ece": expected_calibration_error(confidences, right),
         "accuracy": float(right.mean()),
-        "decision": float(np.where(given, right, 1 - answerable).mean()),
+        "f1": float(np.where(no_answers < REFUSED_FROM, f1, 1 - answerable).mean()),
         "risk_coverage": [[round(float(coverage[i]), 4), round(float(risk[i]), 4)] for i in steps],
     }
 
 
-def _arrays(weights: Weights, asked: Sequence[Asked]) -> tuple[Floats, Floats, Floats]:
-    """The first answer's confidence, whether it is right, and whether there is an answer; each (questions,)."""
+def _judged(weights: Weights, asked: Sequence[Asked]) -> tuple[Floats, Floats, Floats]:
+    """The first answer's confidence, the probability of no answer, and the first answer's F1; each (questions,)."""
     calibration = Calibration(weights)
-    confidences, right = [], []
+    confidences, no_answers, f1 = [], [], []
     for one in asked:
-        judged, _ = calibration.judge(one.candidates, one.standing)
+        judged, no_answer = calibration.judge(one.candidates, one.standing)
+        no_answers.append(no_answer)
         first = max(range(len(judged)), key=judged.__getitem__)
         confidences.append(judged[first])
-        right.append(float(one.f1[first] >= RIGHT_F1))
-    return np.array(confidences), np.array(right), np.array([float(one.answerable) for one in asked])
+        f1.append(one.f1[first])
+    return np.array(confidences), np.array(no_answers), np.array(f1)
 
 
-def _write(artifact: Artifact, weights: Weights, threshold: float, held_out: dict[str, float]) -> None:
+def _write(artifact: Artifact, weights: Weights, held_out: dict[str, float]) -> None:
     metrics = artifact.card.metrics | {f"calibration_{name}": round(value, 4) for name, value in held_out.items()}
     rounded = {name: tuple(round(w, 4) for w in row) for name, row in weights.items()}
-    update = {"calibration": rounded, "min_confidence": threshold, "metrics": metrics}
+    update = {"calibration": rounded, "metrics": metrics}
     write_card(artifact.folder, artifact.card.model_copy(update=update))

@@ -44,15 +44,3 @@ def risk_coverage(confidences: Floats, right: Floats) -> tuple[Floats, Floats]:
     order = np.argsort(-confidences, kind="stable")
     count = np.arange(1, len(order) + 1)
     return count / len(order), 1 - np.cumsum(right[order]) / count
-
-
-def best_threshold(confidences: Floats, right: Floats, answerable: Floats) -> float:
-    """The confidence below which refusing gains most: right answers given plus refusals where there is none."""
-    order = np.argsort(-confidences, kind="stable")
-    gained = np.concatenate([[0.0], np.cumsum(right[order] - (1 - answerable[order]))])
-    best = int(np.argmax(gained))
-    if best == 0:
-        return 1.0
-    above = confidences[order[best - 1]]
-    below = confidences[order[best]] if best < len(order) else 0.0
-    return float((above + below) / 2)

@@ -41,6 +41,7 @@ def evaluate_calibrate(
     reader: Annotated[str, typer.Option(help="A shipped reader's name, or a model's directory.")] = "base",
     encoder: Annotated[str, typer.Option(help="A shipped encoder's name, or a model's directory.")] = "encoder",
     passages: Annotated[int, typer.Option(min=1, help="Passages read for a question.")] = 10,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread over a file.")] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
     threads: Annotated[int, typer.Option(min=0, help="Cores to use; 0 takes all.")] = 0,
 ) -> None:
@@ -53,7 +54,7 @@ def evaluate_calibrate(
     try:
         console = Console(stderr=True)
         report = calibrate(
-            files, reader, encoder, passages, threads, lambda qs: track(list(qs), "questions", console=console)
+            files, reader, encoder, passages, threads, limit, lambda qs: track(list(qs), "questions", console=console)
         )
     except LectorError as error:
         typer.secho(f"lector evaluate calibrate: {error}", fg="red", err=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.artifact import load_artifact
 from models.evaluation.answers import best_over_references
-from models.evaluation.squad import Question, read_squad
+from models.evaluation.squad import Question, read_squad, spread
 from models.normalization import normalize_answer
 from models.reader import Reader, open_reader
 from models.spans import Span
@@ -104,7 +104,7 @@ def evaluate_files(files: Sequence[Path], reader: str, limit: int | None, thread
 
     artifact = load_artifact(reader, "reader")
     loaded = open_reader(artifact, threads)
-    sets = {str(path): _spread(read_squad(path), limit) for path in files}
+    sets = {str(path): spread(read_squad(path), limit) for path in files}
     console = Console(stderr=True)
     report: dict[str, Any] = {"reader": artifact.card.name, "sha256": artifact.checksum, "files": {}}
     for name, questions in sets.items():
@@ -130,9 +130,3 @@ def _at(prediction: Prediction, null_threshold: float) -> tuple[float, float]:
 def _percent(values: Iterable[float]) -> float:
     found = list(values)
     return round(100 * sum(found) / len(found), 2) if found else 0.0
-
-
-def _spread(questions: list[Question], limit: int | None) -> list[Question]:
-    if limit is None or limit >= len(questions):
-        return questions
-    return [questions[i * len(questions) // limit] for i in range(limit)]

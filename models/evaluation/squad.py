@@ -41,6 +41,13 @@ def read_squad(path: Path) -> list[Question]:
         ) from error
 
 
+def spread(questions: list[Question], limit: int | None) -> list[Question]:
+    """`limit` of the questions, evenly spread over their order; all of them without a limit."""
+    if limit is None or limit >= len(questions):
+        return questions
+    return [questions[i * len(questions) // limit] for i in range(limit)]
+
+
 def _questions(data: Any, path: Path) -> Iterator[Question]:
     for article in data["data"]:
         for paragraph in article["paragraphs"]:

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models.artifact import SHIPPED, load_artifact
 from models.confidence import FEATURES, probability
 from models.evaluation.calibrate import calibrate
-from models.evaluation.calibration import best_threshold, expected_calibration_error, fit_logistic, risk_coverage
+from models.evaluation.calibration import expected_calibration_error, fit_logistic, risk_coverage
 from store.errors import InvalidInput
 
 
@@ -26,18 +24,6 @@ def test_risk_and_coverage_go_from_the_most_confident_on() -> None:
     coverage, risk = risk_coverage(np.array([0.2, 0.9, 0.5]), np.array([0.0, 1.0, 0.0]))
     assert coverage.tolist() == pytest.approx([1 / 3, 2 / 3, 1])
     assert risk.tolist() == pytest.approx([0, 1 / 2, 2 / 3])
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.booleans()), min_size=1, max_size=12))
-def test_the_best_threshold_is_as_good_as_any(asked: list[tuple[float, bool, bool]]) -> None:
-    rows = [(confidence, right and answerable, answerable) for confidence, right, answerable in asked]
-    confidences, right, answerable = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
-
-    def gained(threshold: float) -> float:
-        return float(np.where(confidences >= threshold, right, 1 - answerable).sum())
-
-    chosen = best_threshold(confidences, right, answerable)
-    assert gained(chosen) == max(gained(t) for t in [0.0, *confidences, *(confidences + 1e-9), 2.0])
 
 
 def test_a_logistic_fit_finds_the_weights_that_made_the_labels() -> None:
@@ -59,7 +45,7 @@ def write_set(path: Path, count: int) -> None:
     path.write_text(json.dumps({"version": "1", "data": [{"title": "Halls", "paragraphs": paragraphs}]}), "utf-8")
 
 
-def test_calibrating_writes_weights_and_threshold_into_the_card(tmp_path: Path) -> None:
+def test_calibrating_writes_its_weights_into_the_card(tmp_path: Path) -> None:
     shutil.copytree(SHIPPED / "base", tmp_path / "mine")
     write_set(tmp_path / "tuning.json", 80)
     report = calibrate([tmp_path / "tuning.json"], str(tmp_path / "mine"), "encoder", passages=4, threads=0)
@@ -68,7 +54,6 @@ def test_calibrating_writes_weights_and_threshold_into_the_card(tmp_path: Path) 
     assert 50 <= report["answerable"] <= 70
     assert set(card.calibration) == {"answer", "no_answer"}
     assert all(len(weights) == len(FEATURES) for weights in card.calibration.values())
-    assert card.min_confidence == report["min_confidence"]
     assert card.metrics["calibration_ece"] == round(report["held_out"]["ece"], 4)
     sure, unsure = (1.0, 8.0, 6.0, 0.0, 0.0, 1.0), (1.0, -8.0, -6.0, 0.0, 1.0, 0.5)
     assert probability(card.calibration["answer"], sure) > probability(card.calibration["answer"], unsure)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.answers import Candidate, Place
-from models.confidence import LEAD_OF_ONLY_ONE, Calibration, features, probability, standings
+from models.confidence import LEAD_OF_ONLY_ONE, Calibration, features, kept, probability, standings
 
 MARGINS = st.floats(-1e6, 1e6)
 STANDING = (1.0, 0.5, 0.25)  # of three retrieved passages
@@ -71,3 +71,12 @@ def test_the_logistic_function_is_bounded() -> None:
     assert probability([1.0], [0.0]) == 0.5
     assert 0 < probability([1.0], [-1e300]) < 1e-20
     assert 1 - 1e-15 < probability([1.0], [1e300]) <= 1
+
+
+def test_without_a_bound_the_more_likely_decides_and_with_one_the_bound() -> None:
+    confidences = [0.2, 0.7, 0.4]
+    assert kept(confidences, 0.49, None) == [1, 2, 0]
+    assert kept(confidences, 0.5, None) == []
+    assert kept(confidences, 0.99, 0.4) == [1, 2]
+    assert kept(confidences, 0.99, 0.0) == [1, 2, 0]
+    assert kept([], 1.0, None) == []

@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from models.spans import Span, best_spans, drop_overlaps, null_score
+from models.spans import Span, best_spans, close_quotes, drop_overlaps, null_score
 from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
 from tests.models.texts import texts
 
@@ -135,3 +135,23 @@ def test_of_overlapping_spans_the_best_stay(raw: list[tuple[int, int, int]]) -> 
         rivals = [k for k in kept if k.start < span.end and span.start < k.end]
         assert rivals
         assert max(r.score for r in rivals) >= span.score
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "closed"),
+    [
+        ('the "raise" statement', 'raise" statement', '"raise" statement'),
+        ('called "raise" or so', '"raise', '"raise"'),
+        ("the “raise” one", "raise” one", "“raise” one"),
+        ("Congress (1789) met", "Congress (1789", "Congress (1789)"),
+        ("run (fast) now", "fast) now", "(fast) now"),
+        ('the "raise" statement', "raise", "raise"),
+        ("12) twelve", "12) twelve", "12) twelve"),
+        ('a 5" pipe', '5" pipe', '5" pipe'),
+    ],
+)
+def test_a_mark_whose_counterpart_is_inside_is_taken_in(text: str, inside: str, closed: str) -> None:
+    start = text.index(inside)
+    span = close_quotes(text, Span(start, start + len(inside), 1.5))
+    assert text[span.start : span.end] == closed
+    assert span.score == 1.5
