@@ -65,8 +65,9 @@ def test_ask_withholds_answers_below_the_confidence_asked_for(client: TestClient
 
 
 def test_ask_returns_at_most_top_k_answers(client: TestClient) -> None:
-    assert len(ask(client, "Who is the baker?", top_k=1).json()["answers"]) == 1
-    assert len(ask(client, "Who is the baker?", top_k=3).json()["answers"]) == 3
+    more = ask(client, "Who is the baker?", top_k=50).json()["answers"]
+    assert len(more) > 1
+    assert ask(client, "Who is the baker?", top_k=1).json()["answers"] == more[:1]
 
 
 @pytest.mark.parametrize("retriever", ["hybrid", "sparse", "dense"])

@@ -87,22 +87,22 @@ def test_minimum_confidence_withholds_answers(answerer: QuestionAnswerer, collec
         assert kept == tuple(answer for answer in everything if answer.confidence >= bar)
 
 
-def test_minimum_confidence_comes_from_the_call_the_settings_or_the_card(
+def test_minimum_confidence_comes_from_the_call_or_the_settings(
     answerer: QuestionAnswerer, collection: Collection
 ) -> None:
     parts = (answerer.name, answerer.encoder, answerer.reader, answerer.calibration)
     everything = answerer.ask(collection, QUESTION, min_confidence=0).answers
-    strict = QuestionAnswerer(*parts, 1.1, Settings(min_confidence=0))
-    assert strict.ask(collection, QUESTION).answers == everything
-    assert strict.ask(collection, QUESTION, min_confidence=1.1).answers == ()
-    by_card = QuestionAnswerer(*parts, 1.1, Settings())
-    assert by_card.ask(collection, QUESTION).answers == ()
+    lenient = QuestionAnswerer(*parts, Settings(min_confidence=0))
+    assert lenient.ask(collection, QUESTION).answers == everything
+    assert lenient.ask(collection, QUESTION, min_confidence=1).answers == ()
+    strict = QuestionAnswerer(*parts, Settings(min_confidence=1))
+    assert strict.ask(collection, QUESTION).answers == ()
 
 
 def test_fewer_answers_are_the_first_of_more(answerer: QuestionAnswerer, collection: Collection) -> None:
     more = answerer.ask(collection, QUESTION, min_confidence=0, top_k=4).answers
     assert answerer.ask(collection, QUESTION, min_confidence=0, top_k=1).answers == more[:1]
-    assert len(more) == 4
+    assert 1 < len(more) <= 4
 
 
 def test_the_same_question_gives_the_same_answers(answerer: QuestionAnswerer, collection: Collection) -> None:
