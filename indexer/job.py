@@ -1,10 +1,12 @@
 """The indexing job: sources in, documents with embedded passages in a collection out.
 
-Every batch is one transaction, and a source counts as done only when the last of its documents is written. So a job
-that is interrupted, by Ctrl-C or `kill -9`, has lost nothing that it wrote, and the next one goes on where it ended.
+Every batch is one transaction, a source counts as done only when the last of its documents is written, and documents
+that are stored as they would be written are passed over. So a job that is interrupted, by Ctrl-C or `kill -9`, has lost
+nothing that it wrote, and the next one goes on where it ended.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,35 +104,51 @@ def _index_source(collection: Collection, encoder: Encoder, source: Source, prog
     if collection.sources().get(source.name) == source.fingerprint:
         report.unchanged += 1
         return
+    stored = collection.fingerprints(source.name)
     ids: list[str] = []
-    for documents in _grouped(_prepared(source, encoder, progress)):
+
+    def changed() -> Iterator[NewDocument]:
+        for number, converted in enumerate(source.documents):
+            id_, fingerprint = _identify(source, number, converted)
+            ids.append(id_)
+            if stored.get(id_) != fingerprint:
+                yield _embed(source.name, id_, fingerprint, converted, encoder, progress)
+
+    for documents in _grouped(changed()):
         collection.write(documents)
-        ids += [document.id for document in documents]
+        report.documents += len(documents)
         report.passages += sum(len(document.passages) for document in documents)
     report.deleted += collection.finish_source(source.name, source.fingerprint, ids)
-    report.documents += len(ids)
     report.indexed += 1
 
 
-def _prepared(source: Source, encoder: Encoder, progress: Progress) -> Iterator[NewDocument]:
-    for number, converted in enumerate(source.documents):
-        passages = []
-        parts = split(converted.text, WORDS, OVERLAP, converted.pages)
-        for begin in range(0, len(parts), PASSAGES_AT_ONCE):
-            some = parts[begin : begin + PASSAGES_AT_ONCE]
-            texts = [f"{converted.title}\n{converted.text[part.start : part.end]}" for part in some]
-            for part, embedding in zip(some, encoder.encode(texts), strict=True):
-                passages.append(NewPassage(part.start, part.end, embedding, _page(converted.pages, part.start)))
-            progress.passages(len(some))
-        key = converted.key or str(number)
-        yield NewDocument(
-            id=hashlib.sha256(f"{source.name}\0{key}".encode()).hexdigest()[:24],
-            text=converted.text,
-            passages=tuple(passages),
-            title=converted.title,
-            source=source.name,
-            meta=converted.meta,
-        )
+def _identify(source: Source, number: int, converted: Converted) -> tuple[str, str]:
+    """A document's id, the same at every run, and a fingerprint that changes with anything that is stored of it."""
+    id_ = hashlib.sha256(f"{source.name}\0{converted.key or number}".encode()).hexdigest()[:24]
+    content = json.dumps([_settings(), converted.text, converted.title, converted.meta, converted.pages])
+    return id_, hashlib.sha256(content.encode()).hexdigest()
+
+
+def _embed(
+    source: str, id_: str, fingerprint: str, converted: Converted, encoder: Encoder, progress: Progress
+) -> NewDocument:
+    passages = []
+    parts = split(converted.text, WORDS, OVERLAP, converted.pages)
+    for begin in range(0, len(parts), PASSAGES_AT_ONCE):
+        some = parts[begin : begin + PASSAGES_AT_ONCE]
+        texts = [f"{converted.title}\n{converted.text[part.start : part.end]}" for part in some]
+        for part, embedding in zip(some, encoder.encode(texts), strict=True):
+            passages.append(NewPassage(part.start, part.end, embedding, _page(converted.pages, part.start)))
+        progress.passages(len(some))
+    return NewDocument(
+        id=id_,
+        text=converted.text,
+        passages=tuple(passages),
+        title=converted.title,
+        source=source,
+        meta=converted.meta,
+        fingerprint=fingerprint,
+    )
 
 
 def _grouped(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:

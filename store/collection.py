@@ -106,6 +106,11 @@ class Collection:
         """Sources indexed to their end, with their fingerprints."""
         return dict(self._database.connection.execute("SELECT source, fingerprint FROM sources"))
 
+    def fingerprints(self, source: str) -> dict[str, str]:
+        """Fingerprints of a source's documents, by id."""
+        query = "SELECT id, fingerprint FROM documents WHERE source = ?"
+        return dict(self._database.connection.execute(query, (source,)))
+
     def state(self) -> CollectionState:
         """Counts at the last change; counted once a generation."""
         with self._database.reading() as connection:
@@ -234,7 +239,7 @@ def content_hash(text: str) -> str:
 
 def _insert(connection: Connection, document: NewDocument) -> None:
     number = connection.execute(
-        "INSERT INTO documents (id, title, source, text, meta, content_hash) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO documents (id, title, source, text, meta, content_hash, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             document.id,
             document.title,
@@ -242,6 +247,7 @@ def _insert(connection: Connection, document: NewDocument) -> None:
             document.text,
             _json(document.meta),
             content_hash(document.text),
+            document.fingerprint,
         ),
     ).lastrowid
     connection.executemany(

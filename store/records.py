@@ -31,6 +31,7 @@ class NewDocument:
     title: str = ""
     source: str = ""  # where it came from: a path, a URL
     meta: Meta = field(default_factory=dict)
+    fingerprint: str = ""  # the writer's own: of all that this document was made from, and how
 
 
 @dataclass(frozen=True)

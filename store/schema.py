@@ -16,7 +16,8 @@ def _first(connection: sqlite3.Connection) -> None:
                source TEXT NOT NULL,
                text TEXT NOT NULL,
                meta TEXT NOT NULL CHECK (json_valid(meta)),
-               content_hash TEXT NOT NULL)""",
+               content_hash TEXT NOT NULL,
+               fingerprint TEXT NOT NULL)""",
         "CREATE INDEX documents_by_source ON documents (source)",
         """CREATE TABLE passages (
                number INTEGER PRIMARY KEY AUTOINCREMENT,

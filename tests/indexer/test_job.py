@@ -91,6 +91,17 @@ def test_rows_that_left_a_file_leave_the_collection(collection: Collection, enco
     assert collection.search_sparse("plums", 5) == []
 
 
+def test_only_the_rows_that_changed_are_written_again(collection: Collection, encoder: Encoder, folder: Path) -> None:
+    index(collection, encoder, folder)
+    (folder / "rows.csv").write_text(
+        "id,text,year\na,Plums are blue.,1990\nb,Cherries are sweet.,2000\n", encoding="utf-8"
+    )
+    report = index(collection, encoder, folder)
+    assert (report.indexed, report.documents, report.deleted) == (1, 1, 0)
+    assert collection.search_sparse("red", 5) == []
+    assert len(collection.search_sparse("sweet", 5)) == 1
+
+
 def test_sync_deletes_what_is_gone_below_the_paths_and_nothing_else(
     collection: Collection, encoder: Encoder, folder: Path, tmp_path: Path
 ) -> None:
