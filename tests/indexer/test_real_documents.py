@@ -18,6 +18,7 @@ FILES = [
     "policy.html/ch-controlfields.html",
     "policy.html/ch-source.html",
     "policy.html/ch-docs.html",
+    "policy.html/ch-opersys.html",
     "copyright-format-1.0.txt.gz",
     "fhs/fhs-3.0.pdf.gz",
 ]
@@ -40,5 +41,5 @@ def test_questions_about_packaging_are_answered_from_the_policy(tmp_path: Path) 
             assert answer.retrieved.passage.page is not None
         if normalize_answer(answer.text) not in map(normalize_answer, asked["answers"]):
             wrong[asked["question"]] = answer.text
-    assert len(wrong) <= 2, wrong
+    assert len(wrong) <= 1, wrong
     catalog.close()
