@@ -105,20 +105,31 @@ class Views:
             now = generation(connection)
             if self._sparse.change == now:
                 return
-            if self._sparse.change > now:
-                shutil.rmtree(self._sparse_folder)
-                self._sparse = SparseView.at(self._sparse_folder)
-            since = self._sparse.change
-            rows = connection.execute(*_added("p.number, d.title, p.text", since))
-            self._sparse.apply(rows, _removed(connection, since), now)
+            try:
+                whole = self._sparse.change < now
+                if whole:
+                    self._apply_sparse(connection, now)
+            except ValueError:  # a writer that was killed has left files behind that are in the way
+                whole = False
+            if not whole:
+                self._sparse = self._empty_sparse()
+                self._apply_sparse(connection, now)
+
+    def _apply_sparse(self, connection: Connection, now: int) -> None:
+        since = self._sparse.change
+        rows = connection.execute(*_added("p.number, d.title, p.text", since))
+        self._sparse.apply(rows, _removed(connection, since), now)
 
     def _open_sparse(self) -> SparseView:
         try:
             return SparseView.at(self._sparse_folder)
         except ValueError:  # damaged, or of another schema: the database has all it takes to make it anew
             with self._writers:
-                shutil.rmtree(self._sparse_folder, ignore_errors=True)
-                return SparseView.at(self._sparse_folder)
+                return self._empty_sparse()
+
+    def _empty_sparse(self) -> SparseView:
+        shutil.rmtree(self._sparse_folder, ignore_errors=True)
+        return SparseView.at(self._sparse_folder)
 
     def _empty_dense(self) -> DenseView:
         return DenseView(self._encoder.dimension, self._encoder.checksum)

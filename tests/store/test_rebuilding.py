@@ -152,3 +152,16 @@ def test_views_newer_than_a_restored_database_are_made_again(tmp_path: Path) -> 
     restored.write([document("d", "every d")])
     assert_views_agree(restored)
     restored.close()
+
+
+def test_files_that_a_killed_writer_left_in_the_way_are_no_hindrance(closed: Path) -> None:
+    index = closed / "sparse"
+    for segment in {file.name.split(".")[0] for file in index.glob("*.term")}:
+        for opstamp in range(200):
+            (index / f"{segment}.{opstamp}.del").touch()
+    collection = Collection(closed, ENCODER)
+    collection.delete(["a2"])
+    assert_views_agree(collection)
+    collection.write([document("c", "every c")])
+    assert_views_agree(collection)
+    collection.close()
