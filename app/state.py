@@ -20,9 +20,8 @@ class Service:
         self.settings = settings
         self.answerer = answerer
         self.catalog = Catalog(settings.data, answerer.encoder.identity)
-        self.unopened: dict[str, str] | None = (
-            None  # collections that failed to open, with why; None before all were tried
-        )
+        # Collections that failed to open, with the reason; None until all have been tried.
+        self.unopened: dict[str, str] | None = None
 
     @classmethod
     def start(cls, settings: ServiceSettings) -> "Service":

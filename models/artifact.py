@@ -8,7 +8,7 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tokenizers import Tokenizer
@@ -19,6 +19,7 @@ SHIPPED = Path(__file__).parent / "shipped"
 MODEL, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"
 
 Kind = Literal["encoder", "reader"]
+Settings = TypeVar("Settings")
 
 
 class TrainingData(BaseModel):
@@ -67,6 +68,19 @@ class Artifact:
     def model_path(self) -> Path:
         return self.folder / MODEL
 
+    def settings(self, kind: type[Settings]) -> Settings:
+        """The settings that the card names, as an instance of `kind`.
+
+        Raises:
+            Damaged: the card names one that `kind` does not have, or lacks one that it needs.
+        """
+        try:
+            return kind(**self.card.settings)
+        except TypeError as error:
+            raise Damaged(
+                f"{self.folder / CARD} has settings that do not fit its kind, {self.card.kind!r}: {error}"
+            ) from error
+
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer, which neither pads nor truncates: windows are our own."""
@@ -84,7 +98,8 @@ def load_artifact(name: str, kind: Kind) -> Artifact:
         InvalidInput: the model is of another kind.
         Damaged: a file is missing, or does not match its checksum.
     """
-    folder = SHIPPED / name if name.isidentifier() else Path(name)
+    shipped_folder = SHIPPED / name
+    folder = shipped_folder if name.isidentifier() and shipped_folder.is_dir() else Path(name)
     if not (folder / CARD).is_file():
         shipped = ", ".join(sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}")))
         raise NotFound(f"no model {name!r}: {folder / CARD} does not exist. Shipped models: {shipped}")

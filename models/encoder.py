@@ -23,7 +23,7 @@ class Encoder:
     """A bi-encoder as an artifact; its network ends in pooling and normalisation."""
 
     def __init__(self, artifact: Artifact, threads: int = 0) -> None:
-        self.settings = EncoderSettings(**artifact.card.settings)
+        self.settings = artifact.settings(EncoderSettings)
         self.identity = EncoderIdentity(artifact.checksum, self.settings.dimension)
         self._tokenizer = artifact.tokenizer
         self._tokenizer.enable_truncation(self.settings.max_length)

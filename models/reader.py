@@ -72,4 +72,4 @@ def open_reader(artifact: Artifact, threads: int = 0) -> Reader:
     def logits(windows: Sequence[Window]) -> list[tuple[Logits, Logits]]:
         return [(start, end) for start, end in network.run([(w.ids, w.types) for w in windows])]
 
-    return Reader(artifact.tokenizer, logits, ReaderSettings(**artifact.card.settings))
+    return Reader(artifact.tokenizer, logits, artifact.settings(ReaderSettings))

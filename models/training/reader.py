@@ -104,7 +104,7 @@ def train_reader(config: ReaderTraining, data: Path, out: Path) -> dict[str, flo
     hf_tokenizer.save_pretrained(out / "model")
     record = {
         "config": config.model_dump(mode="json"),
-        "questions_or_windows": len(examples),
+        "windows": len(examples),
         "tokens": sum(map(len, examples)),
         "hours": round((seconds + time.monotonic() - began) / 3600, 3),
         "device": str(device),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from models.artifact import CARD, MODEL, SHIPPED, TOKENIZER, load_artifact, write_card
+from models.encoder import Encoder
 from models.network import OnnxNetwork
 from store.errors import Damaged, InvalidInput, NotFound
 
@@ -42,6 +43,18 @@ def test_the_shipped_encoders_card_says_what_it_is() -> None:
 
 def test_a_model_is_loaded_by_its_directory(folder: Path) -> None:
     assert load_artifact(str(folder), "encoder").checksum == load_artifact("encoder", "encoder").checksum
+
+
+def test_a_directory_may_have_a_plain_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    assert load_artifact(folder.name, "encoder").folder == Path(folder.name)
+
+
+@pytest.mark.parametrize("settings", [{}, {"dimension": 384, "colour": "blue"}])
+def test_settings_that_do_not_fit_are_damage(folder: Path, settings: dict[str, Any]) -> None:
+    edit_card(folder, settings=settings)
+    with pytest.raises(Damaged, match="settings that do not fit"):
+        Encoder.load(str(folder))
 
 
 @pytest.mark.parametrize("name", ["unknown", "/nowhere/at/all", "../shipped", ""])

@@ -69,7 +69,7 @@ def test_a_run_learns_and_leaves_a_model_with_its_record(tiny_reader: Path, data
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
     assert scores == {"train.json": history[-1]["train.json"]}
     assert record["config"] == config.model_dump(mode="json")
-    assert record["questions_or_windows"] == 900
+    assert record["windows"] == 900
     assert record["precision"] == "float32"
     for file in ("model.safetensors", "tokenizer.json", "config.json"):
         assert (data / "out" / "model" / file).is_file()
