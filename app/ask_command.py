@@ -23,6 +23,7 @@ def ask(
     min_confidence: Annotated[
         float | None, typer.Option(help="Withhold answers below (LECTOR_MIN_CONFIDENCE).")
     ] = None,
+    budget_ms: Annotated[float | None, typer.Option(help="Milliseconds of reading (LECTOR_BUDGET_MS).")] = None,
     data: Annotated[Path | None, typer.Option(help="Directory of the collections (LECTOR_DATA).")] = None,
 ) -> None:
     """Answer a question from a collection; exits with 1 where there is no answer."""
@@ -33,7 +34,12 @@ def ask(
 
     try:
         settings = Settings.load(
-            data=data, top_k=top_k, passages=passages, retriever=retriever, min_confidence=min_confidence
+            data=data,
+            top_k=top_k,
+            passages=passages,
+            retriever=retriever,
+            min_confidence=min_confidence,
+            budget_ms=budget_ms,
         )
         answerer = QuestionAnswerer.load(settings)
         catalog = Catalog(settings.data, answerer.encoder.identity)

@@ -72,10 +72,18 @@ def ask_by_url(
     passages: Annotated[int | None, Query(ge=1, le=100)] = None,
     retriever: Annotated[RetrieverName | None, Query()] = None,
     min_confidence: Annotated[float | None, Query(ge=0, le=1)] = None,
+    budget_ms: Annotated[float | None, Query(gt=0)] = None,
+    early_exit: Annotated[bool | None, Query()] = None,
 ) -> AskResponse:
     """The same from a browser's address bar; filters need POST."""
     body = AskRequest(
-        question=question, top_k=top_k, passages=passages, retriever=retriever, min_confidence=min_confidence
+        question=question,
+        top_k=top_k,
+        passages=passages,
+        retriever=retriever,
+        min_confidence=min_confidence,
+        budget_ms=budget_ms,
+        early_exit=early_exit,
     )
     return _ask(service, collection, body)
 

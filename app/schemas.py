@@ -35,6 +35,8 @@ class AskRequest(_Request):
     top_k: Annotated[int | None, Field(ge=1, le=50, description="answers at most")] = None
     passages: Annotated[PassageCount, Field(description="how many passages are read")] = None
     min_confidence: Annotated[Share, Field(description="answers below are withheld")] = None
+    budget_ms: Annotated[float | None, Field(gt=0, description="milliseconds after which no passage is read")] = None
+    early_exit: Annotated[bool | None, Field(description="stop reading once the first answer is settled")] = None
 
 
 class SearchRequest(_Request):
@@ -167,6 +169,8 @@ class AskResponse(BaseModel):
     answered: bool
     no_answer_confidence: float = Field(description="probability that the passages hold no answer")
     answers: list[Answer]
+    passages_read: int = Field(description="fewer than were asked for where the budget or an early exit ended it")
+    cached: bool = Field(description="whether it had been answered before, over the same documents")
     timings_ms: dict[str, float]
     index: IndexInfo
     reader: str
@@ -180,6 +184,8 @@ class AskResponse(BaseModel):
             answered=bool(outcome.answers),
             no_answer_confidence=round(outcome.no_answer_confidence, 4),
             answers=[Answer.of(answer) for answer in outcome.answers],
+            passages_read=outcome.passages_read,
+            cached=outcome.cached,
             timings_ms={name: round(value, 2) for name, value in named.items()},
             index=IndexInfo.of(collection, outcome.state),
             reader=reader,

@@ -98,8 +98,7 @@ def load_artifact(name: str, kind: Kind) -> Artifact:
         InvalidInput: the model is of another kind.
         Damaged: a file is missing, or does not match its checksum.
     """
-    shipped_folder = SHIPPED / name
-    folder = shipped_folder if name.isidentifier() and shipped_folder.is_dir() else Path(name)
+    folder = _folder(name)
     if not (folder / CARD).is_file():
         shipped = ", ".join(sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}")))
         raise NotFound(f"no model {name!r}: {folder / CARD} does not exist. Shipped models: {shipped}")
@@ -114,6 +113,11 @@ def load_artifact(name: str, kind: Kind) -> Artifact:
     return Artifact(folder, card)
 
 
+def is_artifact(name: str) -> bool:
+    """Whether `name` is a shipped model, or a directory that holds an artifact."""
+    return (_folder(name) / CARD).is_file()
+
+
 def write_card(folder: Path, card: Card) -> Artifact:
     """Write a model's card beside its files, with their sizes and checksums filled in."""
     paths = [folder / MODEL, folder / TOKENIZER]
@@ -122,6 +126,11 @@ def write_card(folder: Path, card: Card) -> Artifact:
     text = json.dumps(card.model_dump(mode="json"), indent=1, ensure_ascii=False)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
     return Artifact(folder, card)
+
+
+def _folder(name: str) -> Path:
+    shipped = SHIPPED / name
+    return shipped if name.isidentifier() and shipped.is_dir() else Path(name)
 
 
 def _verify(path: Path, expected: str | None) -> None:

@@ -8,7 +8,7 @@ hold no answer, of the best candidate.
 import math
 from collections.abc import Mapping, Sequence
 
-from models.answers import Candidate
+from models.answers import Candidate, Place
 
 FEATURES = ("bias", "margin", "lead", "agreement", "rank", "standing")
 REFUSED_FROM = 0.5  # probability of no answer from which a question is refused, where no bound is given
@@ -60,6 +60,7 @@ class Calibration:
     def __init__(self, weights: Mapping[str, Sequence[float]]) -> None:
         self._answer = tuple(weights.get("answer", UNCALIBRATED["answer"]))
         self._no_answer = tuple(weights.get("no_answer", UNCALIBRATED["no_answer"]))
+        self._margin_limit = weights.get("margin_limit")
 
     def judge(self, candidates: Sequence[Candidate], standing: Sequence[float]) -> tuple[list[float], float]:
         """Each candidate's probability of being right, and the probability that there is no answer.
@@ -70,6 +71,22 @@ class Calibration:
         best = max(rows, key=lambda row: log_odds(self._answer, row), default=None)
         none = probability(self._no_answer, best) if best else 1.0
         return [probability(self._answer, row) for row in rows], none
+
+
+    def settled(self, candidates: Sequence[Candidate], standing: Sequence[float], read: int) -> bool:
+        """Whether the first answer after `read` of the passages will, most likely, be the first after all of them.
+
+        The rival that might come is given the next passage's rank and standing and the margin limit, which is fitted
+        so that what it leaves out changes the first answer of one tuning question in a hundred. False where a card has
+        no such limit.
+        """
+        if read >= len(standing) or not candidates or not self._margin_limit:
+            return read >= len(standing)
+        rows = features(candidates, standing)
+        first = max(range(len(rows)), key=lambda i: log_odds(self._answer, rows[i]))
+        rival = Candidate("", Place(read, "", 0, 0, self._margin_limit[0]))
+        rows = features([*candidates, rival], standing)
+        return log_odds(self._answer, rows[first]) > log_odds(self._answer, rows[-1])
 
 
 def kept(confidences: Sequence[float], no_answer: float, min_confidence: float | None) -> list[int]:

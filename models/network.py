@@ -6,7 +6,8 @@ dynamic quantization scales activations by the whole batch.
 """
 
 import os
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -42,11 +43,20 @@ class OnnxNetwork:
 
     def run(self, rows: Sequence[tuple[Ids, Ids]]) -> list[Outputs]:
         """The network's outputs for (ids, token types) rows, in order."""
+        return list(self.stream(rows))
+
+    def stream(self, rows: Sequence[tuple[Ids, Ids]]) -> Generator[Outputs]:
+        """`run`, each row as soon as it is there. Once the iterator is closed, rows not yet begun are left alone."""
         if len(rows) == 1:
-            return [self._run(*rows[0])]
-        longest_first = sorted(range(len(rows)), key=lambda i: -len(rows[i][0]))
-        running = {i: self._workers.submit(self._run, *rows[i]) for i in longest_first}
-        return [running[i].result() for i in range(len(rows))]
+            yield self._run(*rows[0])
+            return
+        waiting = deque(self._workers.submit(self._run, *row) for row in rows)
+        try:
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for row in waiting:
+                row.cancel()
 
     def _run(self, ids: Ids, types: Ids) -> Outputs:
         feed = {"input_ids": ids[None], "attention_mask": np.ones_like(ids)[None], "token_type_ids": types[None]}

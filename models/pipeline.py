@@ -1,9 +1,14 @@
 """The way of a question: encode, retrieve, read, merge, judge."""
 
+import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any
+
+from cachetools import LRUCache
 
 from models.answers import Candidate, Place, merge
 from models.artifact import load_artifact
@@ -12,6 +17,7 @@ from models.encoder import Encoder
 from models.reader import Reader, open_reader
 from models.retrieval import Retrieved, RetrieverName, retrieve
 from models.settings import Settings
+from models.spans import Span
 from store.collection import Collection, CollectionState
 from store.errors import InvalidInput
 
@@ -48,8 +54,10 @@ class Outcome:
     question: str
     answers: tuple[Answer, ...]
     no_answer_confidence: float
+    passages_read: int
     state: CollectionState
     timings: Timings
+    cached: bool = False  # whether the same question had been answered before, over the same documents
 
 
 class QuestionAnswerer:
@@ -68,6 +76,8 @@ class QuestionAnswerer:
         self.reader = reader
         self.calibration = calibration
         self.settings = settings
+        self._cache: LRUCache[Any, Outcome] = LRUCache(settings.cache)
+        self._cache_lock = Lock()
 
     @classmethod
     def load(cls, settings: Settings) -> "QuestionAnswerer":
@@ -88,8 +98,15 @@ class QuestionAnswerer:
         retriever: RetrieverName | None = None,
         filters: Mapping[str, Any] | None = None,
         min_confidence: float | None = None,
+        budget_ms: float | None = None,
+        early_exit: bool | None = None,
     ) -> Outcome:
         """Answer a question from a collection's documents; what is None comes from the settings.
+
+        Passages are read in the order of their retrieval scores, and no further than `budget_ms` milliseconds after
+        the call allow, but one at least. With `early_exit`, reading ends too once no passage that is left can change
+        which answer comes first (see `Calibration.settled`). An answer that was given before is given again from the
+        cache, for as long as the collection stays as it is.
 
         Raises:
             InvalidInput: the question is empty or too long, or the filters break a rule.
@@ -97,28 +114,63 @@ class QuestionAnswerer:
         began = time.perf_counter()
         question = check_question(question)
         settings = self.settings
-        retrieval = retrieve(
-            collection,
-            self.encoder,
-            question,
-            passages or settings.passages,
-            retriever or settings.retriever,
-            filters,
-        )
-        reading = time.perf_counter()
+        passages, retriever = passages or settings.passages, retriever or settings.retriever
+        top_k = top_k or settings.top_k
+        min_confidence = settings.min_confidence if min_confidence is None else min_confidence
+        budget_ms = settings.budget_ms if budget_ms is None else budget_ms
+        early_exit = settings.early_exit if early_exit is None else early_exit
+        filtered = json.dumps(filters, sort_keys=True, default=str)
+        options = (question, passages, retriever, top_k, min_confidence, early_exit, filtered)
+        generation = collection.state().generation
+        with self._cache_lock:
+            known = self._cache.get((collection, generation, *options))
+        if known is not None:
+            return replace(known, timings=Timings(0, 0, 0, 1000 * (time.perf_counter() - began)), cached=True)
+
+        retrieval = retrieve(collection, self.encoder, question, passages, retriever, filters)
         found = retrieval.passages
-        texts = [r.passage.text for r in found]
-        spans = self.reader.read(question, texts)
-        candidates = merge(texts, [(r.passage.document.id, r.passage.start) for r in found], spans)
+        reading = time.perf_counter()
+        deadline = None if budget_ms is None else began + budget_ms / 1000
+        candidates, read, whole = self._read(question, found, deadline, early_exit)
         confidences, no_answer = self.calibration.judge(candidates, standings([r.score for r in found]))
-        least = settings.min_confidence if min_confidence is None else min_confidence
-        shown = kept(confidences, no_answer, least)[: top_k or settings.top_k]
+        shown = kept(confidences, no_answer, min_confidence)[:top_k]
         answers = tuple(_answer(candidates[i], confidences[i], found[candidates[i].best.passage]) for i in shown)
         read_ms = 1000 * (time.perf_counter() - reading)
         state = collection.state()
         total_ms = 1000 * (time.perf_counter() - began)
         timings = Timings(retrieval.encode_ms, retrieval.retrieve_ms, read_ms, total_ms)
-        return Outcome(question, answers, no_answer, state, timings)
+        outcome = Outcome(question, answers, no_answer, read, state, timings)
+        if settings.cache and whole and state.generation == generation:
+            with self._cache_lock:
+                self._cache[collection, generation, *options] = outcome
+        return outcome
+
+    def _read(
+        self, question: str, found: Sequence[Retrieved], deadline: float | None, early_exit: bool
+    ) -> tuple[list[Candidate], int, bool]:
+        """The candidates of the passages that were read, how many these are, and whether it was not time that ended
+        the reading."""
+        texts = [r.passage.text for r in found]
+        places = [(r.passage.document.id, r.passage.start) for r in found]
+        standing = standings([r.score for r in found])
+        spans: list[list[Span]] = []
+        whole = True
+        with closing(self.reader.stream(question, texts)) as reading:
+            for spans_of_passage in reading:
+                spans.append(spans_of_passage)
+                if early_exit and self.calibration.settled(_merged(texts, places, spans), standing, len(spans)):
+                    break
+                whole = deadline is None or len(spans) == len(found) or time.perf_counter() < deadline
+                if not whole:
+                    break
+        return _merged(texts, places, spans), len(spans), whole
+
+
+def _merged(
+    texts: Sequence[str], places: Sequence[tuple[str, int]], spans: Sequence[Sequence[Span]]
+) -> list[Candidate]:
+    """The candidates of the passages that have been read, which are the first of all."""
+    return merge(texts[: len(spans)], places[: len(spans)], spans)
 
 
 def check_question(question: str) -> str:

@@ -1,6 +1,6 @@
 """The reader: a question and passages in, spans out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer
@@ -8,10 +8,10 @@ from tokenizers import Tokenizer
 from models.artifact import Artifact, load_artifact
 from models.network import OnnxNetwork
 from models.spans import Logits, Span, best_spans, close_quotes, drop_overlaps
-from models.windows import PairTemplate, Window, cut, question_ids, tokenize
+from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
 
-Network = Callable[[Sequence[Window]], Sequence[tuple[Logits, Logits]]]  # start and end logits (length,) of each window
-
+# Start and end logits (length,) of each window, in order; not computed further than they are asked for.
+Network = Callable[[Sequence[Window]], Iterable[tuple[Logits, Logits]]]
 
 SPANS_OF_WINDOW = 20  # looked at, before overlapping ones are dropped
 
@@ -37,27 +37,40 @@ class Reader:
 
     def read(self, question: str, passages: Sequence[str]) -> list[list[Span]]:
         """The best spans of each passage, best first and without overlaps; none for a passage without a word."""
-        return self.read_pairs([(question, passages)])[0]
+        return list(self.stream(question, passages))
+
+    def stream(self, question: str, passages: Sequence[str]) -> Generator[list[Span]]:
+        """`read`, each passage as soon as it is read. Whoever has seen enough closes the iterator, and the rest is left
+        unread."""
+        return self._spans(self._work([(question, passages)]))
 
     def read_pairs(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[list[list[Span]]]:
-        """`read` for several questions, each with its own passages; a text that occurs twice is tokenised once."""
+        """`read` for several questions at once, each with its own passages."""
+        spans = self._spans(self._work(pairs))
+        return [[next(spans) for _ in passages] for _, passages in pairs]
+
+    def _work(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[str, Passage, list[Window]]]:
+        """Each question's passages with their windows; a text that occurs twice is tokenised once."""
         texts = list(dict.fromkeys(text for _, passages in pairs for text in passages))
         tokenized = dict(zip(texts, tokenize(self._tokenizer, texts), strict=True))
-        settings = self.settings
-        windows: list[tuple[int, Window]] = []
-        for number, (question, passages) in enumerate(pairs):
+        work = []
+        for question, passages in pairs:
             ids = question_ids(self._tokenizer, question)
-            parts = [tokenized[text] for text in passages]
-            cuts = cut(self._template, ids, parts, settings.max_length, settings.doc_stride)
-            windows.extend((number, window) for window in cuts)
-        found: list[list[list[Span]]] = [[[] for _ in passages] for _, passages in pairs]
-        logits = self._network([window for _, window in windows])
-        for (number, window), (starts, ends) in zip(windows, logits, strict=True):
-            passage = tokenized[pairs[number][1][window.passage]]
-            spans = best_spans(starts, ends, window, passage, settings.max_answer_tokens, SPANS_OF_WINDOW)
-            text = pairs[number][1][window.passage]
-            found[number][window.passage] += [close_quotes(text, span) for span in spans]
-        return [[drop_overlaps(spans)[: settings.spans_per_passage] for spans in passages] for passages in found]
+            for text in passages:
+                passage = tokenized[text]
+                windows = cut(self._template, ids, passage, self.settings.max_length, self.settings.doc_stride)
+                work.append((text, passage, windows))
+        return work
+
+    def _spans(self, work: Sequence[tuple[str, Passage, list[Window]]]) -> Generator[list[Span]]:
+        settings = self.settings
+        logits = iter(self._network([window for _, _, windows in work for window in windows]))
+        for text, passage, windows in work:
+            found: list[Span] = []
+            for window, (starts, ends) in zip(windows, logits, strict=False):
+                spans = best_spans(starts, ends, window, passage, settings.max_answer_tokens, SPANS_OF_WINDOW)
+                found += [close_quotes(text, span) for span in spans]
+            yield drop_overlaps(found)[: settings.spans_per_passage]
 
 
 def load_reader(name: str, threads: int = 0) -> Reader:
@@ -69,7 +82,7 @@ def open_reader(artifact: Artifact, threads: int = 0) -> Reader:
     """A reader on ONNX Runtime, with the settings that its card names."""
     network = OnnxNetwork(artifact.model_path, threads)
 
-    def logits(windows: Sequence[Window]) -> list[tuple[Logits, Logits]]:
-        return [(start, end) for start, end in network.run([(w.ids, w.types) for w in windows])]
+    def logits(windows: Sequence[Window]) -> Iterator[tuple[Logits, Logits]]:
+        return ((start, end) for start, end in network.stream([(w.ids, w.types) for w in windows]))
 
     return Reader(artifact.tokenizer, logits, artifact.settings(ReaderSettings))

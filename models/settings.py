@@ -31,6 +31,13 @@ class Settings(BaseSettings):
         le=1,
         description="answers below are withheld; unset: all, if there is an answer more likely than not",
     )
+    budget_ms: float | None = Field(
+        default=None, gt=0, description="milliseconds after which no further passage of a question is read"
+    )
+    early_exit: bool = Field(
+        default=False, description="stop reading once no passage that is left can change the first answer"
+    )
+    cache: int = Field(default=1000, ge=0, description="how many answered questions are kept in memory; 0: none")
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

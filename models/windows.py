@@ -94,7 +94,6 @@ class Passage:
 class Window:
     """One input of the network, and where its part of the passage stands in it and in the passage."""
 
-    passage: int  # which of the passages
     ids: NDArray[np.int64]  # (length,)
     types: NDArray[np.int64]  # (length,)
     at: int  # position of the passage's part in this window
@@ -130,11 +129,11 @@ def question_ids(tokenizer: Tokenizer, question: str) -> NDArray[np.int64]:
 def cut(
     template: PairTemplate,
     question: NDArray[np.int64],
-    passages: Sequence[Passage],
+    passage: Passage,
     max_length: int,
     doc_stride: int,
 ) -> list[Window]:
-    """Cut passages into windows of at most `max_length` tokens that start `doc_stride` passage tokens apart.
+    """Cut a passage into windows of at most `max_length` tokens that start `doc_stride` passage tokens apart.
 
     `doc_stride` has the meaning that BERT's SQuAD code gave it (Devlin et al. 2019): the step, not the overlap.
     Where a long question leaves less room than one step, the step shrinks to the room, so no token is ever skipped.
@@ -153,23 +152,21 @@ def cut(
     head = np.concatenate([template.before, question, template.between]).astype(np.int64)
     tail = np.array(template.after, dtype=np.int64)
     head_types = np.repeat(template.types[:3], [len(template.before), len(question), len(template.between)])
-    windows = []
-    for number, passage in enumerate(passages):
-        first = 0
-        while first < len(passage):
-            part = passage.ids[first : first + room]
-            part_types = np.repeat(template.types[3:], [len(part), len(tail)])
-            windows.append(
-                Window(
-                    passage=number,
-                    ids=np.concatenate([head, part, tail]),
-                    types=np.concatenate([head_types, part_types]),
-                    at=len(head),
-                    first=first,
-                    count=len(part),
-                )
+    windows: list[Window] = []
+    first = 0
+    while first < len(passage):
+        part = passage.ids[first : first + room]
+        part_types = np.repeat(template.types[3:], [len(part), len(tail)])
+        windows.append(
+            Window(
+                ids=np.concatenate([head, part, tail]),
+                types=np.concatenate([head_types, part_types]),
+                at=len(head),
+                first=first,
+                count=len(part),
             )
-            if first + len(part) == len(passage):
-                break
-            first += step
+        )
+        if first + len(part) == len(passage):
+            break
+        first += step
     return windows

@@ -20,15 +20,18 @@ def train_reader_command(
     config: Annotated[Path, typer.Option(help="A TOML file; see models/training/configs.")],
     data: Annotated[Path, typer.Option(help="Folder that the configuration's files lie in.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the model; an interrupted run goes on there.")],
+    teacher: Annotated[
+        list[str] | None, typer.Option(help="A reader to distil from, by name or directory; several are an ensemble.")
+    ] = None,
 ) -> None:
-    """Fine-tune a reader on SQuAD files."""
+    """Fine-tune a reader on SQuAD files, or distil one from its teachers."""
     from models.training.config import load_config
 
     try:
         settings = load_config(config)
         from models.training.reader import train_reader
 
-        scores = train_reader(settings, data, out)
+        scores = train_reader(settings, data, out, teacher or [])
     except LectorError as error:
         typer.secho(f"lector train reader: {error}", fg="red", err=True)
         raise typer.Exit(2) from error

@@ -20,12 +20,22 @@ class TrainingSet(_Section):
     licence: str  # goes into the model's card
     passes: float = Field(default=1.0, gt=0)  # 2.5: twice whole, and a random half
     negatives: float = Field(default=0.0, ge=0, le=1)  # share of its questions also paired with a wrong passage
+    hold_back: float = Field(default=0.0, ge=0, lt=1)  # share of its contexts never trained on, to fit thresholds with
+
+
+class Distillation(_Section):
+    """How much a student listens to its teachers, which `lector train reader --teacher` names."""
+
+    temperature: float = Field(default=2.0, gt=0)
+    alpha: float = Field(default=0.7, ge=0, le=1)  # weight of the soft loss; the labels' has 1 - alpha
+    hidden: float = Field(default=0.0, ge=0)  # weight of the loss over hidden states, which must be of one size
 
 
 class ReaderTraining(_Section):
     """Settings of `lector train reader`."""
 
-    base: str  # directory or hub name of a pre-trained encoder
+    base: str  # directory or hub name of a pre-trained encoder, or an artifact's to train on from
+    layers: tuple[int, ...] = ()  # of the base, counted from 0, that the reader is made of; none: all of them
     train: tuple[TrainingSet, ...] = Field(min_length=1)
     tune: tuple[Path, ...] = ()  # SQuAD files below the data folder, looked at during training, never trained on
     max_length: int = Field(default=384, ge=32, le=512)  # tokens of a window
@@ -37,6 +47,7 @@ class ReaderTraining(_Section):
     weight_decay: float = Field(default=0.01, ge=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     freeze_embeddings: bool = True
+    distillation: Distillation = Distillation()
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     seed: int = 1
     checkpoint_minutes: float = Field(default=5.0, gt=0)

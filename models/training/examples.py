@@ -1,5 +1,6 @@
 """From question sets to labelled windows, and from those to batches of nearly equal length."""
 
+import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -48,17 +49,27 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
     template = PairTemplate.of(tokenizer)
     examples: list[Example] = []
     for chosen in config.train:
-        questions = _draw(read_squad(data / chosen.file), chosen, rng)
+        kept = [q for q in read_squad(data / chosen.file) if not held_back(q, chosen.hold_back)]
+        questions = _draw(kept, chosen, rng)
         questions += _negatives(questions, chosen.negatives, rng)
         passages = dict.fromkeys(q.context for q in questions)
         tokenized = dict(zip(passages, tokenize(tokenizer, list(passages)), strict=True))
         for question in questions:
             ids = question_ids(tokenizer, question.text)
             passage = tokenized[question.context]
-            windows = cut(template, ids, [passage], config.max_length, config.doc_stride)
+            windows = cut(template, ids, passage, config.max_length, config.doc_stride)
             examples.extend(label(window, passage, question.answers) for window in windows)
     rng.shuffle(examples)
     return examples
+
+
+def held_back(question: Question, share: float) -> bool:
+    """Whether a question's context is among the `share` of contexts that are kept out of training.
+
+    The text's own hash decides, so a context is in or out whatever file it comes in and whatever the seed.
+    """
+    digest = hashlib.sha256(question.context.encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32
 
 
 def label(window: Window, passage: Passage, answers: Sequence[tuple[int, str]]) -> Example:

@@ -5,15 +5,28 @@ than three plain matrix products do; and Bernoulli sampling for dropout takes a 
 on the CPU only. Together they train 1.6 times as many tokens a second.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForQuestionAnswering
 from transformers.masking_utils import sdpa_mask
 
+from models.training.examples import Batch
+from store.errors import InvalidInput
+
 ATTENTION = "lector_matmul"
 POOL_ELEMENTS = 1 << 24
+OUTSIDE = -1e4  # logit of positions where an answer cannot lie
+
+
+class SpanOutput(NamedTuple):
+    """What a network says of a batch."""
+
+    start: Tensor  # (batch, length) logits in fp32, positions outside the passage pushed far down
+    end: Tensor  # (batch, length)
+    hidden: tuple[Tensor, ...] = ()  # each (batch, length, hidden size): the embeddings', then each layer's output
 
 
 class PooledDropout(nn.Module):
@@ -58,7 +71,7 @@ def matmul_attention(
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), None
 
 
-def load_network(base: str, dropout: float, freeze_embeddings: bool, device: torch.device) -> nn.Module:
+def load_network(base: str, dropout: float, device: torch.device) -> nn.Module:
     """A question-answering network on a pre-trained encoder; its span head is new where `base` has none."""
     on_cpu = device.type == "cpu"
     if on_cpu:
@@ -72,11 +85,46 @@ def load_network(base: str, dropout: float, freeze_embeddings: bool, device: tor
     )
     if on_cpu:
         _replace_dropout(network)
-    if freeze_embeddings:
-        for name, parameter in network.named_parameters():
-            if "embeddings" in name:
-                parameter.requires_grad = False
     return network.to(device)
+
+
+def keep_layers(network: nn.Module, layers: Sequence[int]) -> None:
+    """Leave only these of an encoder's layers, counted from 0, in this order: a student made of its teacher.
+
+    Raises:
+        InvalidInput: the network has no such layer, or keeps its layers elsewhere than BERT and RoBERTa do.
+    """
+    encoder: Any = getattr(network.base_model, "encoder", None)
+    present = getattr(encoder, "layer", [])
+    if not all(0 <= layer < len(present) for layer in layers):
+        raise InvalidInput(f"layers = {list(layers)}: the base has the layers 0 to {len(present) - 1}")
+    encoder.layer = nn.ModuleList(present[layer] for layer in layers)
+    config: Any = network.config
+    config.num_hidden_layers = len(layers)
+
+
+def freeze_embeddings(network: nn.Module) -> None:
+    """Leave the embeddings as they are: half of the parameters, and a tenth of a step's time."""
+    for name, parameter in network.named_parameters():
+        if "embeddings" in name:
+            parameter.requires_grad = False
+
+
+def forward(
+    network: nn.Module, batch: Batch, device: torch.device, dtype: torch.dtype, hidden: bool = False
+) -> SpanOutput:
+    """A network's logits in fp32, with positions outside the passage pushed far down, and its hidden states."""
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        output = network(
+            input_ids=torch.from_numpy(batch.ids).to(device),
+            attention_mask=torch.from_numpy(batch.mask).to(device),
+            token_type_ids=torch.from_numpy(batch.types).to(device),
+            output_hidden_states=hidden,
+        )
+    outside = torch.from_numpy(~batch.allowed).to(device)
+    start = output.start_logits.float().masked_fill(outside, OUTSIDE)
+    end = output.end_logits.float().masked_fill(outside, OUTSIDE)
+    return SpanOutput(start, end, tuple(output.hidden_states) if hidden else ())
 
 
 def _replace_dropout(module: nn.Module) -> None:

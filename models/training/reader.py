@@ -4,7 +4,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,39 +14,57 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AutoTokenizer
 
+from models.artifact import Card, is_artifact, load_artifact
 from models.evaluation.reader import predict, score
 from models.evaluation.squad import Question, read_squad
 from models.reader import Reader, ReaderSettings
 from models.spans import Logits
 from models.training.base import locate_base
 from models.training.checkpoint import load_checkpoint, save_checkpoint
-from models.training.config import ReaderTraining
+from models.training.config import Distillation, ReaderTraining
+from models.training.distillation import Teachers, hidden_loss, soft_loss
 from models.training.examples import Batch, Example, batches, build_examples, collate
-from models.training.network import load_network
+from models.training.network import SpanOutput, forward, freeze_embeddings, keep_layers, load_network
 from models.training.precision import choose_precision
+from models.training.restore import restore_reader
 from models.windows import Window
+from store.errors import InvalidInput
 
-OUTSIDE = -1e4  # logit of positions where an answer cannot lie
 
-
-def train_reader(config: ReaderTraining, data: Path, out: Path) -> dict[str, float]:
+def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequence[str] = ()) -> dict[str, float]:
     """Train a reader and write it to `out/model` (Hugging Face format, for `lector compress`) with its record.
 
     A run that was interrupted, however it was, goes on from its last checkpoint in `out` when it is called again.
 
+    Args:
+        config: what to train, and on what.
+        data: folder of the configuration's files.
+        out: folder of the run.
+        teachers: readers to distil from: shipped names, artifacts' or Hugging Face directories, or hub names. Several
+            teach as an ensemble. They must share the student's tokenizer.
+
     Returns:
         F1 on the tuning files, by file name, in percent.
+
+    Raises:
+        InvalidInput: a file, a layer or a teacher does not fit.
     """
     torch.manual_seed(config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = choose_precision(config.precision, device)
     out.mkdir(parents=True, exist_ok=True)
-    base = locate_base(config.base)
+    base, base_card = _source(config.base, out / "base")
     hf_tokenizer = AutoTokenizer.from_pretrained(base)
     tokenizer: Tokenizer = hf_tokenizer.backend_tokenizer
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    network = load_network(base, config.dropout, config.freeze_embeddings, device)
+    network = load_network(base, config.dropout, device)
+    if config.layers:
+        keep_layers(network, config.layers)
+    if config.freeze_embeddings:
+        freeze_embeddings(network)
+    ensemble = [_teacher(name, out / f"teacher-{i}", tokenizer, device) for i, name in enumerate(teachers)]
+    teaching = Teachers(ensemble, config.distillation, device, dtype) if ensemble else None
     tuning = {str(path): _sample(read_squad(data / path), config.evaluate_questions) for path in config.tune}
 
     examples = build_examples(config, data, tokenizer)
@@ -69,7 +87,7 @@ def train_reader(config: ReaderTraining, data: Path, out: Path) -> dict[str, flo
     for chosen in plan[step:]:
         network.train()
         batch = collate(chosen, pad_id=hf_tokenizer.pad_token_id)
-        loss = span_loss(*forward(network, batch, device, dtype), batch)
+        loss = _loss(network, teaching, chosen, batch, config.distillation, device, dtype)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
@@ -106,36 +124,24 @@ def train_reader(config: ReaderTraining, data: Path, out: Path) -> dict[str, flo
         "config": config.model_dump(mode="json"),
         "windows": len(examples),
         "tokens": sum(map(len, examples)),
+        "teachers": list(teachers),
+        "flops": _flops(network, ensemble) * sum(map(len, examples)),
         "hours": round((seconds + time.monotonic() - began) / 3600, 3),
         "device": str(device),
         "precision": str(dtype).removeprefix("torch."),
         "history": history,
     }
+    if base_card is not None:
+        record["base_card"] = base_card.model_dump(mode="json", include={"name", "base", "trained_on", "training"})
     (out / "model" / "training.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
     return {name: value for name, value in (history[-1] if history else {}).items() if name not in ("step", "loss")}
 
 
-def forward(network: nn.Module, batch: Batch, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Start and end logits, each (batch, length) in fp32, with positions outside the passage pushed far down."""
-    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        output = network(
-            input_ids=torch.from_numpy(batch.ids).to(device),
-            attention_mask=torch.from_numpy(batch.mask).to(device),
-            token_type_ids=torch.from_numpy(batch.types).to(device),
-        )
-    outside = torch.from_numpy(~batch.allowed).to(device)
-    start = output.start_logits.float().masked_fill(outside, OUTSIDE)
-    end = output.end_logits.float().masked_fill(outside, OUTSIDE)
-    return start, end
-
-
-def span_loss(start_logits: Tensor, end_logits: Tensor, batch: Batch) -> Tensor:
+def span_loss(output: SpanOutput, batch: Batch) -> Tensor:
     """Mean cross-entropy of the start and the end position (Devlin et al. 2019, section 4.2)."""
-    starts, ends = (
-        torch.from_numpy(batch.starts).to(start_logits.device),
-        torch.from_numpy(batch.ends).to(end_logits.device),
-    )
-    return (nn.functional.cross_entropy(start_logits, starts) + nn.functional.cross_entropy(end_logits, ends)) / 2
+    starts = torch.from_numpy(batch.starts).to(output.start.device)
+    ends = torch.from_numpy(batch.ends).to(output.end.device)
+    return (nn.functional.cross_entropy(output.start, starts) + nn.functional.cross_entropy(output.end, ends)) / 2
 
 
 def evaluate(
@@ -149,20 +155,72 @@ def evaluate(
     """F1 in percent by tuning file, with the same windows and spans as in service."""
     network.eval()
 
-    def logits(windows: Sequence[Window]) -> list[tuple[Logits, Logits]]:
+    def logits(windows: Sequence[Window]) -> Iterator[tuple[Logits, Logits]]:
         found: dict[int, tuple[Logits, Logits]] = {}
         for chosen in batches([Example(w, 0, 0) for w in windows], config.batch_tokens, seed=0):
             with torch.inference_mode():
-                start, end = forward(network, collate(chosen, pad_id=0), device, dtype)
-            rows = zip(chosen, start.cpu().numpy(), end.cpu().numpy(), strict=True)
+                output = forward(network, collate(chosen, pad_id=0), device, dtype)
+            rows = zip(chosen, output.start.cpu().numpy(), output.end.cpu().numpy(), strict=True)
             found |= {id(example.window): (s, e) for example, s, e in rows}
-        return [found[id(window)] for window in windows]
+        return (found[id(window)] for window in windows)
 
     settings = ReaderSettings(
         max_length=config.max_length, doc_stride=config.doc_stride, max_answer_tokens=config.max_answer_tokens
     )
     reader = Reader(tokenizer, logits, settings)
     return {name: score(predict(reader, questions), null_threshold=0.0)["f1"] for name, questions in tuning.items()}
+
+
+def _loss(
+    network: nn.Module,
+    teachers: Teachers | None,
+    examples: Sequence[Example],
+    batch: Batch,
+    settings: Distillation,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Tensor:
+    """The labels' loss, mixed with the teachers' where there are any."""
+    hidden = teachers is not None and settings.hidden > 0
+    output = forward(network, batch, device, dtype, hidden)
+    hard = span_loss(output, batch)
+    if teachers is None:
+        return hard
+    targets = teachers.targets(examples, batch)
+    loss = (1 - settings.alpha) * hard + settings.alpha * soft_loss(output, targets, settings.temperature)
+    if hidden:
+        loss = loss + settings.hidden * hidden_loss(output, targets, torch.from_numpy(batch.mask).to(device))
+    return loss
+
+
+def _source(name: str, folder: Path) -> tuple[str, Card | None]:
+    """A model as a Hugging Face directory or hub name, and its card if it is an artifact, restored into `folder`."""
+    if not is_artifact(name):
+        return locate_base(name), None
+    artifact = load_artifact(name, "reader")
+    if not (folder / "config.json").is_file():
+        restore_reader(artifact, folder)
+    return str(folder), artifact.card
+
+
+def _teacher(name: str, folder: Path, tokenizer: Tokenizer, device: torch.device) -> nn.Module:
+    source, _ = _source(name, folder)
+    theirs: Tokenizer = AutoTokenizer.from_pretrained(source).backend_tokenizer
+    if theirs.get_vocab() != tokenizer.get_vocab():
+        raise InvalidInput(f"teacher {name} has another vocabulary than the student; their tokens must be the same")
+    return load_network(source, 0.0, device).eval().requires_grad_(False)
+
+
+def _flops(network: nn.Module, teachers: Sequence[nn.Module]) -> float:
+    """Arithmetic of a training token: 6 for each of the student's weights, 2 for each of its teachers'.
+
+    (Kaplan et al. 2020; embeddings are looked up, not multiplied.)
+    """
+
+    def weights(module: nn.Module) -> int:
+        return sum(p.numel() for name, p in module.named_parameters() if "embeddings" not in name)
+
+    return 6.0 * weights(network) + 2.0 * sum(map(weights, teachers))
 
 
 def _optimizer(network: nn.Module, config: ReaderTraining) -> torch.optim.Optimizer:

@@ -35,6 +35,8 @@ def test_ask_returns_what_the_documentation_names(client: TestClient) -> None:
         "answered",
         "no_answer_confidence",
         "answers",
+        "passages_read",
+        "cached",
         "timings_ms",
         "index",
         "reader",
@@ -50,6 +52,21 @@ def test_ask_returns_what_the_documentation_names(client: TestClient) -> None:
     assert answer["passage_id"] == f"{answer['document']['id']}:0"
     assert set(answer["scores"]) == {"reader", "retriever", "sparse", "dense"}
     assert 0 <= answer["confidence"] <= 1
+
+
+def test_ask_says_what_it_read_and_what_it_remembered(client: TestClient) -> None:
+    question = "What was it that the keeper left?"
+    cut = ask(client, question, budget_ms=0.001).json()
+    assert (cut["passages_read"], cut["cached"]) == (1, False)
+    whole = ask(client, question).json()
+    assert (whole["passages_read"], whole["cached"]) == (2, False)
+    again = client.get(ASK, params={"question": question, "min_confidence": 0, "budget_ms": 9}).json()
+    assert (again["answers"], again["cached"]) == (whole["answers"], True)
+
+
+@pytest.mark.parametrize("options", [{"budget_ms": 0}, {"budget_ms": "soon"}, {"early_exit": "perhaps"}])
+def test_ask_refuses_budgets_that_are_none(client: TestClient, options: dict[str, object]) -> None:
+    assert ask(client, "Who?", **options).status_code == 422
 
 
 def test_ask_by_url_gives_the_same_answers(client: TestClient) -> None:

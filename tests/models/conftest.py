@@ -1,5 +1,6 @@
 """Tokenizers and small networks."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,17 @@ def tiny_reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random two-layer BERT for question answering, in Hugging Face format."""
     pytest.importorskip("torch")
     return save_tiny_reader(tmp_path_factory.mktemp("tiny") / "reader")
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Training on one thread, since more wait for each other on a busy machine, and with a small pool of masks."""
+    import torch
+
+    import models.training.network
+
+    monkeypatch.setattr(models.training.network, "POOL_ELEMENTS", 1 << 16)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -1,6 +1,7 @@
 """Questions over a small collection, with the shipped encoder and reader."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.answers import Place
 from models.encoder import Encoder
-from models.pipeline import LONGEST_QUESTION, Outcome, QuestionAnswerer
+from models.pipeline import LONGEST_QUESTION, Outcome, QuestionAnswerer, Timings
 from models.retrieval import RetrieverName
 from models.settings import Settings
 from store.collection import Collection
@@ -139,6 +140,59 @@ def test_filters_choose_the_documents(answerer: QuestionAnswerer, collection: Co
     assert (nothing.answers, nothing.no_answer_confidence) == ((), 1.0)
     with pytest.raises(InvalidInput, match="filter"):
         answerer.ask(collection, QUESTION, filters={"field": "id"})
+
+
+def without_times(outcome: Outcome) -> Outcome:
+    return replace(outcome, timings=Timings(0, 0, 0, 0), cached=False)
+
+
+def test_an_answer_comes_from_the_cache_until_the_documents_change(
+    answerer: QuestionAnswerer, encoder: Encoder, tmp_path: Path
+) -> None:
+    (name, text), *others = TEXTS.items()
+    collection = collection_of(tmp_path / "changing", encoder, embedded(encoder, dict(others)))
+    first, again = answerer.ask(collection, QUESTION), answerer.ask(collection, f" {QUESTION} ")
+    assert (first.cached, again.cached) == (False, True)
+    assert without_times(again) == without_times(first)
+    assert again.timings.total < first.timings.total
+    for options in ({"top_k": 1}, {"passages": 2}, {"retriever": "sparse"}, {"min_confidence": 0.1}):
+        assert not answerer.ask(collection, QUESTION, **options).cached, options
+    assert not answerer.ask(collection, QUESTION, filters={"field": "id", "operator": "!=", "value": "x"}).cached
+    collection.write(embedded(encoder, {name: text}))
+    changed = answerer.ask(collection, QUESTION)
+    assert not changed.cached
+    assert changed.state.documents == first.state.documents + 1
+    collection.close()
+
+
+def test_the_cache_keeps_the_last_ones_or_none(collection: Collection) -> None:
+    small, none = QuestionAnswerer.load(Settings(threads=1, cache=2)), QuestionAnswerer.load(Settings(cache=0))
+    for question in ("Who?", "Where?", "Who?", "When?"):
+        small.ask(collection, question)
+        none.ask(collection, question)
+    assert [small.ask(collection, question).cached for question in ("When?", "Who?", "Where?")] == [True, True, False]
+    assert not none.ask(collection, "When?").cached
+
+
+def test_a_budget_ends_the_reading_after_one_passage_at_least(
+    answerer: QuestionAnswerer, collection: Collection
+) -> None:
+    question = "What was it that was built?"
+    short = answerer.ask(collection, question, budget_ms=0.001, min_confidence=0)
+    assert short.passages_read == 1
+    only = answerer.ask(collection, question, passages=1, min_confidence=0).answers
+    assert [a.text for a in short.answers] == [a.text for a in only]
+    whole = answerer.ask(collection, question, budget_ms=1e6, min_confidence=0)
+    assert not whole.cached, "what the budget cut short is not kept"
+    assert whole.passages_read == whole.state.passages > 1
+    assert answerer.ask(collection, question, budget_ms=0.001, min_confidence=0).cached, "and what is whole is"
+
+
+def test_early_exit_reads_less_and_finds_the_same(answerer: QuestionAnswerer, collection: Collection) -> None:
+    whole = answerer.ask(collection, QUESTION)
+    settled = answerer.ask(collection, QUESTION, early_exit=True)
+    assert settled.passages_read < whole.passages_read
+    assert settled.answers[0].text == whole.answers[0].text
 
 
 def test_an_empty_collection_has_no_answer(answerer: QuestionAnswerer, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The reader with a toy network that looks for marked words, and with the shipped one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -56,6 +56,23 @@ def test_passages_are_read_apart_and_without_a_word_give_nothing(tokenizer: Toke
     assert blue[0].score < 0
     assert reader.read("What?", []) == []
     assert reader.read_pairs([]) == []
+
+
+def test_what_is_not_asked_for_is_not_read(tokenizer: Tokenizer) -> None:
+    seen = []
+
+    def network(windows: Sequence[Window]) -> Iterator[tuple[Logits, Logits]]:
+        for window in windows:
+            seen.append(window)
+            yield np.zeros(len(window), dtype=np.float32), np.zeros(len(window), dtype=np.float32)
+
+    passages = ["a red door", "", "one " * 30, "a blue door", "a green door"]
+    reading = Reader(tokenizer, network, SHORT).stream("What?", passages)
+    assert [bool(next(reading)) for _ in range(3)] == [True, False, True]
+    read = len(seen)
+    assert read > 2, "the long passage has several windows"
+    reading.close()
+    assert len(seen) == read
 
 
 def test_pairs_give_what_each_question_gives_alone(reader: Reader) -> None:

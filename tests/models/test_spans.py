@@ -32,7 +32,7 @@ def brute_force(
 def assert_best(tokenizer: Tokenizer, text: str, seed: int, longest: int, top_k: int) -> None:
     (passage,) = tokenize(tokenizer, [text])
     rng = np.random.default_rng(seed)
-    windows = cut(PairTemplate.of(tokenizer), question_ids(tokenizer, "Who is it?"), [passage], 24, 7)
+    windows = cut(PairTemplate.of(tokenizer), question_ids(tokenizer, "Who is it?"), passage, 24, 7)
     for window in windows:
         starts, ends = rng.normal(scale=5, size=(2, len(window) + 3)).astype(np.float32)  # 3 of padding
         spans = best_spans(starts, ends, window, passage, longest, top_k)

@@ -15,8 +15,8 @@ from tests.models.texts import texts
 from tests.models.tiny import write_questions
 
 
-def example(length: int, number: int = 0) -> Example:
-    window = Window(number, np.full(length, 7), np.ones(length, dtype=np.int64), 2, 0, max(0, length - 3))
+def example(length: int, token: int = 7) -> Example:
+    window = Window(np.full(length, token), np.ones(length, dtype=np.int64), 2, 0, max(0, length - 3))
     return Example(window, 0, 0)
 
 
@@ -31,7 +31,7 @@ def test_a_label_stands_at_the_answer_wherever_a_window_holds_it_whole(
     first = data.draw(st.integers(0, len(passage) - 1))
     last = data.draw(st.integers(first, min(first + 5, len(passage) - 1)))
     start, end = int(passage.offsets[first, 0]), int(passage.offsets[last, 1])
-    windows = cut(PairTemplate.of(tokenizer), question_ids(tokenizer, "who"), [passage], 20, 5)
+    windows = cut(PairTemplate.of(tokenizer), question_ids(tokenizer, "who"), passage, 20, 5)
     for window in windows:
         found = label(window, passage, [(start, text[start:end])])
         if found.start == 0:
@@ -47,7 +47,7 @@ def test_a_label_stands_at_the_answer_wherever_a_window_holds_it_whole(
 def test_the_first_answer_inside_the_window_counts_and_none_is_the_null_token(tokenizer: Tokenizer) -> None:
     text = "red house and blue door"
     (passage,) = tokenize(tokenizer, [text])
-    (window,) = cut(PairTemplate.of(tokenizer), question_ids(tokenizer, "what"), [passage], 50, 9)
+    (window,) = cut(PairTemplate.of(tokenizer), question_ids(tokenizer, "what"), passage, 50, 9)
     blue, red = (text.index("blue"), "blue"), (0, "red")
     assert label(window, passage, [blue, red]).start == window.at + 3
     assert label(window, passage, [(0, "red house")]).end == window.at + 1
@@ -59,10 +59,10 @@ def test_the_first_answer_inside_the_window_counts_and_none_is_the_null_token(to
 def test_batches_hold_every_example_once_within_the_bound(lengths: list[int], bound: int, seed: int) -> None:
     examples = [example(length, number) for number, length in enumerate(lengths)]
     grouped = batches(examples, bound, seed)
-    assert sorted(e.window.passage for batch in grouped for e in batch) == list(range(len(lengths)))
+    assert sorted(int(e.window.ids[0]) for batch in grouped for e in batch) == list(range(len(lengths)))
     assert all(batch and len(batch) * max(map(len, batch)) <= bound for batch in grouped)
     again = batches(examples, bound, seed)
-    assert [[e.window.passage for e in b] for b in again] == [[e.window.passage for e in b] for b in grouped]
+    assert [[int(e.window.ids[0]) for e in b] for b in again] == [[int(e.window.ids[0]) for e in b] for b in grouped]
 
 
 def test_batches_waste_little_on_padding() -> None:

@@ -5,18 +5,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
-import models.training.network as training_network  # noqa: E402
 from models.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from models.training.config import ReaderTraining, TrainingSet  # noqa: E402
 from models.training.reader import train_reader  # noqa: E402
 from tests.models.tiny import write_questions  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,14 +34,10 @@ train_reader(ReaderTraining.model_validate_json(sys.argv[1]), Path(sys.argv[2]),
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with a question set; training takes one thread, since more wait for each other on a busy machine."""
-    monkeypatch.setattr(training_network, "POOL_ELEMENTS", 1 << 16)
+def data(tmp_path: Path) -> Path:
+    """A folder with a question set."""
     write_questions(tmp_path / "train.json")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield tmp_path
-    torch.set_num_threads(threads)
+    return tmp_path
 
 
 def training(base: Path, passes: float, checkpoint_minutes: float = 5.0) -> ReaderTraining:

@@ -1,0 +1,102 @@
+"""From an artifact back to a network that can be trained on: weights are read off its graph and dequantized.
+
+So a shipped reader of 22 MB is enough to start a domain adaptation from, without a copy in fp32 beside it.
+Quantization's rounding stays in the weights; a few hundred steps of training smooth it out.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast
+
+from models.artifact import TOKENIZER, Artifact
+from store.errors import InvalidInput
+
+
+def restore_reader(artifact: Artifact, out: Path) -> None:
+    """Write a reader that `lector compress` made of a BERT as a Hugging Face directory in fp32.
+
+    Weights are found by the place of their operator in the graph: their names get lost in fusion, and equal ones merge.
+
+    Raises:
+        InvalidInput: the artifact's graph is not a fused BERT's.
+    """
+    graph = onnx.load(str(artifact.model_path)).graph
+    weights = _Weights(graph)
+
+    def nodes(*kinds: str) -> list[onnx.NodeProto]:
+        return [node for node in graph.node if node.op_type in kinds]
+
+    attention, products = nodes("Attention", "QAttention"), nodes("MatMul", "MatMulInteger")
+    norms, gelus, first_norm = nodes("SkipLayerNormalization"), nodes("BiasGelu"), nodes("LayerNormalization")
+    layers = len(attention)
+    counts = (len(products), len(norms), len(gelus), len(first_norm))
+    if not layers or counts != (3 * layers + 1, 2 * layers, layers, 1) or "network.qa_outputs.bias" not in weights:
+        raise InvalidInput(f"{artifact.folder} is not a BERT reader that `lector compress` made; train from its source")
+
+    state: dict[str, NDArray[np.float32]] = {}
+    for kind in ("word", "position", "token_type"):
+        name = f"bert.embeddings.{kind}_embeddings.weight"
+        state[name] = weights[f"network.{name}"]
+    _, gamma, beta = first_norm[0].input
+    state["bert.embeddings.LayerNorm.weight"], state["bert.embeddings.LayerNorm.bias"] = weights[gamma], weights[beta]
+    for layer in range(layers):
+        prefix = f"bert.encoder.layer.{layer}"
+        merged, merged_bias = weights[attention[layer].input[1]], weights[attention[layer].input[2]]
+        for i, part in enumerate(("query", "key", "value")):
+            state[f"{prefix}.attention.self.{part}.weight"] = np.split(merged, 3, axis=1)[i].T
+            state[f"{prefix}.attention.self.{part}.bias"] = np.split(merged_bias, 3)[i]
+        for i, part in enumerate(("attention.output", "intermediate", "output")):
+            state[f"{prefix}.{part}.dense.weight"] = weights[products[3 * layer + i].input[1]].T
+        state[f"{prefix}.intermediate.dense.bias"] = weights[gelus[layer].input[1]]
+        for i, part in enumerate(("attention.output", "output")):
+            _, _, gamma, beta, bias = norms[2 * layer + i].input
+            state[f"{prefix}.{part}.LayerNorm.weight"] = weights[gamma]
+            state[f"{prefix}.{part}.LayerNorm.bias"] = weights[beta]
+            state[f"{prefix}.{part}.dense.bias"] = weights[bias]
+    state["qa_outputs.weight"] = weights[products[-1].input[1]].T
+    state["qa_outputs.bias"] = weights["network.qa_outputs.bias"]
+
+    words = state["bert.embeddings.word_embeddings.weight"]
+    config = BertConfig(
+        vocab_size=words.shape[0],
+        hidden_size=words.shape[1],
+        num_hidden_layers=layers,
+        num_attention_heads=next(a.i for a in attention[0].attribute if a.name == "num_heads"),
+        intermediate_size=state["bert.encoder.layer.0.intermediate.dense.weight"].shape[0],
+        max_position_embeddings=state["bert.embeddings.position_embeddings.weight"].shape[0],
+        type_vocab_size=state["bert.embeddings.token_type_embeddings.weight"].shape[0],
+    )
+    network = BertForQuestionAnswering(config)
+    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+    network.save_pretrained(out)
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_file=str(artifact.folder / TOKENIZER), model_input_names=inputs, **special
+    )
+    tokenizer.save_pretrained(out)
+
+
+class _Weights:
+    """The initializers of a graph in fp32, by their names with or without quantization's ending."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self._tensors = {tensor.name: tensor for tensor in graph.initializer}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        name = name.removesuffix("_quantized")
+        if name in self._tensors:
+            return self._array(name)
+        levels, zero, scale = (self._array(f"{name}_{part}") for part in ("quantized", "zero_point", "scale"))
+        return (levels - zero) * scale  # one scale for all, or one a column
+
+    def _array(self, name: str) -> NDArray[np.float32]:
+        return numpy_helper.to_array(self._tensors[name]).astype(np.float32)

@@ -1,0 +1,91 @@
+"""An artifact gives back the network that it was made of."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer  # noqa: E402
+
+from models.artifact import MODEL, load_artifact, write_card  # noqa: E402
+from models.compression.compress import compress  # noqa: E402
+from models.training.config import ReaderTraining, TrainingSet  # noqa: E402
+from models.training.reader import train_reader  # noqa: E402
+from models.training.restore import restore_reader  # noqa: E402
+from store.errors import InvalidInput  # noqa: E402
+from tests.models.tiny import write_questions  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning"
+)
+
+
+@pytest.fixture(scope="module")
+def tiny_fp32(tiny_reader: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compress(str(tiny_reader), "reader", tmp_path_factory.mktemp("fp32") / "reader", int8=False).folder
+
+
+@pytest.fixture(scope="module")
+def tiny_int8(tiny_reader: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compress(str(tiny_reader), "reader", tmp_path_factory.mktemp("int8") / "reader").folder
+
+
+def logits(folder: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+    network = AutoModelForQuestionAnswering.from_pretrained(folder).eval()
+    encoded = AutoTokenizer.from_pretrained(folder)(
+        "what colour is", "the house is red", return_token_type_ids=True, return_tensors="pt"
+    )
+    assert 1 in encoded["token_type_ids"]
+    with torch.inference_mode():
+        output = network(**encoded)
+    return torch.cat([output.start_logits, output.end_logits]).numpy()
+
+
+def test_an_unquantized_artifact_gives_back_every_weight(tiny_reader: Path, tiny_fp32: Path, tmp_path: Path) -> None:
+    restore_reader(load_artifact(str(tiny_fp32), "reader"), tmp_path)
+    np.testing.assert_allclose(logits(tmp_path), logits(tiny_reader), atol=1e-5)
+
+
+def test_a_quantized_artifact_gives_back_its_rounded_weights(
+    tiny_reader: Path, tiny_int8: Path, tmp_path: Path
+) -> None:
+    restore_reader(load_artifact(str(tiny_int8), "reader"), tmp_path)
+    before = AutoModelForQuestionAnswering.from_pretrained(tiny_reader).state_dict()
+    after = AutoModelForQuestionAnswering.from_pretrained(tmp_path).state_dict()
+    assert before.keys() == after.keys()
+    for name, weight in before.items():
+        step = weight.abs().max().item() / 127
+        assert (weight - after[name]).abs().max().item() <= step, name
+
+
+def test_a_graph_that_is_not_a_readers_is_refused(tiny_int8: Path, tmp_path: Path) -> None:
+    import onnx
+
+    artifact = load_artifact(str(tiny_int8), "reader")
+    graph = onnx.load(str(artifact.model_path))
+    graph.graph.node.remove(next(n for n in graph.graph.node if n.op_type == "BiasGelu"))
+    for file in tiny_int8.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    onnx.save(graph, str(tmp_path / MODEL))
+    write_card(tmp_path, artifact.card)
+    with pytest.raises(InvalidInput, match="train from its source"):
+        restore_reader(load_artifact(str(tmp_path), "reader"), tmp_path / "out")
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_training_goes_on_from_an_artifact_and_tells_of_it(tiny_int8: Path, tmp_path: Path) -> None:
+    write_questions(tmp_path / "train.json")
+    config = ReaderTraining(
+        base=str(tiny_int8),
+        train=(TrainingSet(file=Path("train.json"), licence="CC0"),),
+        max_length=48,
+        batch_tokens=512,
+        precision="fp32",
+    )
+    train_reader(config, tmp_path, tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "model" / "training.json").read_text())
+    card = load_artifact(str(tiny_int8), "reader").card
+    assert record["base_card"]["base"] == card.base
