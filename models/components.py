@@ -6,23 +6,21 @@ torch is installed, and copies every input of every component.
 """
 
 import os
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "false")  # haystack reads it when it is imported
 
+import numpy as np
 from haystack import Document, ExtractedAnswer, Pipeline, component, default_from_dict, default_to_dict
 
 from models.answers import merge
 from models.artifact import load_artifact
 from models.confidence import Calibration, kept, standings
-from models.encoder import Encoder
+from models.document_store import LectorDocumentStore
 from models.pipeline import check_question
 from models.reader import Reader, open_reader
 from models.retrieval import Retrieved, RetrieverName, retrieve
 from models.settings import Settings
-from store.catalog import Catalog
-from store.collection import Collection
 
 
 class _Retriever:
@@ -38,33 +36,24 @@ class _Retriever:
         top_k: int = 10,
         filters: dict[str, Any] | None = None,
         threads: int = 0,
+        document_store: LectorDocumentStore | None = None,
     ) -> None:
-        """A retriever over a collection below the directory `data`; `filters` hold where `run` is given none."""
-        self.data = data
-        self.collection = collection
-        self.encoder = encoder
+        """A retriever over a document store, or else over a collection below the directory `data`.
+
+        `filters` hold where `run` is given none.
+        """
+        where: dict[str, Any] = {"data": data, "collection": collection, "encoder": encoder, "threads": threads}
+        self.document_store = document_store or LectorDocumentStore(**where)
+        self._where = {"document_store": document_store} if document_store else where
         self.top_k = top_k
         self.filters = filters
-        self.threads = threads
-        self._encoder: Encoder | None = None
-        self._collection: Collection | None = None
 
     def warm_up(self) -> None:
         """Load the encoder and open the collection."""
-        if self._encoder is None or self._collection is None:
-            self._encoder = Encoder.load(self.encoder, self.threads)
-            self._collection = Catalog(Path(self.data), self._encoder.identity).get(self.collection)
+        self.document_store.open(create=False)
 
     def to_dict(self) -> dict[str, Any]:
-        return default_to_dict(
-            self,
-            data=self.data,
-            collection=self.collection,
-            encoder=self.encoder,
-            top_k=self.top_k,
-            filters=self.filters,
-            threads=self.threads,
-        )
+        return default_to_dict(self, **self._where, top_k=self.top_k, filters=self.filters)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "_Retriever":
@@ -72,19 +61,25 @@ class _Retriever:
 
     @component.output_types(documents=list[Document])
     def run(
-        self, query: str, filters: dict[str, Any] | None = None, top_k: int | None = None
+        self,
+        query: str,
+        filters: dict[str, Any] | None = None,
+        top_k: int | None = None,
+        query_embedding: list[float] | None = None,
     ) -> dict[str, list[Document]]:
-        """The best passages for a query, best first, with their scores and where they lie in their documents."""
-        self.warm_up()
-        assert self._encoder is not None
-        assert self._collection is not None
+        """The best passages for a query, best first, with their scores and where they lie in their documents.
+
+        Only a store whose documents bring their embeddings needs that of the query.
+        """
+        collection, encoder = self.document_store.open(create=False)
         found = retrieve(
-            self._collection,
-            self._encoder,
+            collection,
+            encoder,
             check_question(query),
             top_k or self.top_k,
             self.kind,
             filters or self.filters,
+            None if query_embedding is None else np.array(query_embedding, dtype=np.float32),
         )
         return {"documents": [_document(retrieved) for retrieved in found.passages]}
 
@@ -194,12 +189,13 @@ def build_pipeline(settings: Settings, collection: str = "default") -> Pipeline:
 
 def _document(retrieved: Retrieved) -> Document:
     passage = retrieved.passage
-    where = {
+    where: dict[str, Any] = {
         "document_id": passage.document.id,
         "title": passage.document.title,
         "source": passage.document.source,
         "start": passage.start,
         "end": passage.end,
-        "page": passage.page,
     }
+    if passage.page is not None:
+        where["page"] = passage.page
     return Document(id=passage.id, content=passage.text, meta={**passage.document.meta, **where}, score=retrieved.score)

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from models.encoder import Encoder
 from models.fusion import weighted_sum
 from store.collection import Collection
+from store.errors import InvalidInput
+from store.reading import Reading
 from store.records import Embedding, Passage
 
 RetrieverName = Literal["hybrid", "sparse", "dense"]
@@ -37,27 +39,37 @@ class Retrieval:
 
 def retrieve(
     collection: Collection,
-    encoder: Encoder,
+    encoder: Encoder | None,
     question: str,
     limit: int,
     retriever: RetrieverName = "hybrid",
     filters: Mapping[str, Any] | None = None,
+    embedding: Embedding | None = None,
 ) -> Retrieval:
-    """The `limit` best passages for a question, among those whose documents match the filters.
+    """The `limit` best passages for a question, among those whose documents match the filters, at one generation.
+
+    `embedding` is the question's, where there is no encoder to make it.
 
     Raises:
-        InvalidInput: the filters break a rule of their syntax.
+        InvalidInput: the filters break a rule of their syntax, or there is neither an encoder nor an embedding.
     """
     began = time.perf_counter()
-    embedding = encoder.encode([question])[0] if retriever != "sparse" else None
+    if embedding is None and retriever != "sparse":
+        if encoder is None:
+            raise InvalidInput(
+                f"{retriever} retrieval from collection {collection.name!r}, whose documents brought their embeddings, "
+                "needs the question's embedding by the same model"
+            )
+        embedding = encoder.encode([question])[0]
     encoded = time.perf_counter()
-    passages = _ranked(collection, embedding, question, limit, retriever, filters)
+    with collection.reading() as reading:
+        passages = _ranked(reading, embedding, question, limit, retriever, filters)
     done = time.perf_counter()
     return Retrieval(tuple(passages), 1000 * (encoded - began), 1000 * (done - encoded))
 
 
 def _ranked(
-    collection: Collection,
+    reading: Reading,
     embedding: Embedding | None,
     question: str,
     limit: int,
@@ -68,13 +80,13 @@ def _ranked(
     sparse: dict[int, float] = {}
     dense: dict[int, float] = {}
     if retriever != "dense":
-        sparse = {hit.number: hit.score for hit in collection.search_sparse(question, depth, filters)}
-    if embedding is not None:
-        dense = {hit.number: hit.score for hit in collection.search_dense(embedding, depth, filters)}
+        sparse = {hit.number: hit.score for hit in reading.search_sparse(question, depth, filters)}
+    if retriever != "sparse" and embedding is not None:
+        dense = {hit.number: hit.score for hit in reading.search_dense(embedding, depth, filters)}
     if retriever == "hybrid":
         scores = weighted_sum([dense, sparse], [DENSE_WEIGHT, 1 - DENSE_WEIGHT])
     else:
         scores = sparse or dense
     best = sorted(scores, key=lambda number: (-scores[number], number))[:limit]
-    found = collection.passages(best)
+    found = reading.passages(best)
     return [Retrieved(found[n], scores[n], sparse.get(n), dense.get(n)) for n in best if n in found]

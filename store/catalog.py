@@ -1,24 +1,33 @@
 """All collections below one data directory, by name."""
 
 import re
+import shutil
+import sqlite3
 import threading
+from collections import defaultdict
 from pathlib import Path
+from uuid import uuid4
 
-from store.collection import Collection
-from store.errors import InvalidInput, NotFound
-from store.views import EncoderIdentity
+from store.collection import Collection, Description, folder_bytes
+from store.errors import Conflict, Damaged, InvalidInput, NotFound
+from store.snapshot import sync_folder
+from store.views import EncoderIdentity, Options
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Catalog:
-    """Opens each collection once in this process and keeps it open."""
+    """Opens each collection once in this process and keeps it open.
+
+    Other processes notice at their next use that a collection was deleted or renamed. What is being searched at that
+    moment is searched to the end.
+    """
 
     def __init__(self, data: Path, encoder: EncoderIdentity) -> None:
         self._data = data
         self._encoder = encoder
         self._open: dict[str, Collection] = {}
-        self._opening = threading.Lock()
+        self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def names(self) -> list[str]:
         """Names of the collections on disk, sorted."""
@@ -31,22 +40,138 @@ class Catalog:
         Raises:
             InvalidInput: a collection cannot have that name.
             NotFound: there is no such collection.
+            Conflict: it was made with another encoder.
+            Damaged: its database cannot be read.
         """
+        self._check(name)
+        opened = self._open.get(name)
+        if opened is not None and opened.in_place:
+            return opened
+        with self._opening[name]:
+            opened = self._open.pop(name, None)
+            if opened is None or not opened.in_place:
+                if not create and not self._exists(name):
+                    known = ", ".join(self.names()) or "none"
+                    raise NotFound(f"there is no collection {name!r}; known: {known}. `lector index` makes one")
+                opened = Collection(self._data / name, self._encoder)
+            self._open[name] = opened
+            return opened
+
+    def create(self, name: str, options: Options | None = None) -> Collection:
+        """Make a collection.
+
+        Raises:
+            Conflict: there is one of that name.
+            InvalidInput: a collection cannot have that name or these options.
+        """
+        self._check(name)
+        with self._opening[name]:
+            self._check_free(name)
+            self._open[name] = Collection(self._data / name, self._encoder, options)
+            return self._open[name]
+
+    def describe(self, name: str) -> Description:
+        """What there is to know about a collection; errors as of `get`, but a damaged one is described as such."""
+        self._check(name)
+        if self._opening[name].locked():  # it is being opened, which takes long only where views have to be made
+            return Description(name, "REBUILDING", bytes=folder_bytes(self._data / name))
+        try:
+            return self.get(name).describe()
+        except (Damaged, sqlite3.DatabaseError) as error:
+            return Description(name, "DAMAGED", bytes=folder_bytes(self._data / name), reason=str(error))
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a collection another name.
+
+        Raises:
+            NotFound: there is no such collection.
+            InvalidInput: a collection cannot have the new name.
+            Conflict: there is one of the new name, or a writer holds the collection for too long.
+        """
+        self._check(new)
+        collection = self.get(name)
+        with collection.alone():
+            self._check_free(new)
+            shutil.rmtree(self._data / new, ignore_errors=True)  # of a writer that came too late for a deletion
+            (self._data / name).rename(self._data / new)
+            sync_folder(self._data)
+        self._open.pop(name, None)
+
+    def delete(self, name: str) -> None:
+        """Delete a collection with all its documents.
+
+        Raises:
+            NotFound: there is no such collection.
+            Conflict: a writer holds it for too long.
+        """
+        collection = self.get(name)
+        with collection.alone():
+            gone = self._data / f".deleted-{uuid4().hex}"
+            (self._data / name).rename(gone)  # all of it at once
+            sync_folder(self._data)
+        self._open.pop(name, None)
+        for left in self._data.glob(".deleted-*"):  # also of a process that was killed while it deleted
+            shutil.rmtree(left, ignore_errors=True)
+
+    def restore(self, path: Path, name: str) -> Collection:
+        """Make a collection of a file that `Collection.backup` wrote.
+
+        Raises:
+            NotFound: there is no such file.
+            Conflict: there is a collection of that name, or the backup was made with another encoder.
+            Damaged: the file is no whole backup.
+        """
+        self._check(name)
+        if not path.is_file():
+            raise NotFound(f"there is no backup {path}")
+        with self._opening[name]:
+            self._check_free(name)
+            made = self._data / f".restored-{uuid4().hex}"
+            made.mkdir(parents=True)
+            try:
+                _copy_whole(path, made / "lector.db")
+                Collection(made, self._encoder).close()
+                shutil.rmtree(self._data / name, ignore_errors=True)
+                made.rename(self._data / name)
+                sync_folder(self._data)
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
+            self._open[name] = Collection(self._data / name, self._encoder)
+            return self._open[name]
+
+    def close(self) -> None:
+        """Close all collections."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _exists(self, name: str) -> bool:
+        return (self._data / name / "lector.db").is_file()
+
+    def _check(self, name: str) -> None:
         if not _NAME.fullmatch(name):
             raise InvalidInput(
                 f"{name!r} cannot be a collection's name: use 1 to 64 letters, digits, '_' and '-', "
                 "beginning with a letter or a digit"
             )
-        with self._opening:
-            if name not in self._open:
-                if not create and not (self._data / name / "lector.db").is_file():
-                    known = ", ".join(self.names()) or "none"
-                    raise NotFound(f"there is no collection {name!r}; known: {known}. `lector index` makes one")
-                self._open[name] = Collection(self._data / name, self._encoder)
-            return self._open[name]
 
-    def close(self) -> None:
-        with self._opening:
-            for collection in self._open.values():
-                collection.close()
-            self._open.clear()
+    def _check_free(self, name: str) -> None:
+        if self._exists(name):
+            raise Conflict(f"there is a collection {name!r} already; choose another name, or delete that one first")
+
+
+def _copy_whole(path: Path, target: Path) -> None:
+    """Copy a database that is whole; `Damaged` where it is not."""
+    source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    copy = sqlite3.connect(target)
+    try:
+        source.backup(copy)
+        problems = [row[0] for row in copy.execute("PRAGMA quick_check(1)")]
+        if problems != ["ok"]:
+            raise Damaged(f"{path} is not whole ({problems[0]}); restore another backup")
+        if not copy.execute("SELECT count(*) FROM sqlite_master WHERE name = 'changes'").fetchone()[0]:
+            raise Damaged(f"{path} is not a backup of a collection")
+    except sqlite3.DatabaseError as error:
+        raise Damaged(f"{path} is not a backup of a collection, or not whole ({error})") from error
+    finally:
+        copy.close()
+        source.close()

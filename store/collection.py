@@ -5,85 +5,161 @@ right after its writes, and before every search whatever other processes have wr
 damaged or made by another encoder is rebuilt from the database, which holds the embeddings too.
 """
 
-import hashlib
-import json
+import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-from filelock import FileLock, Timeout
-
+from store import log
 from store.database import Database
-from store.errors import Conflict, InvalidInput, NotFound
+from store.errors import Conflict, Duplicate, InvalidInput, LectorError, NotFound
 from store.filters import compile_filter
+from store.nearest import check_factory
+from store.reading import CollectionState, Reading, Remembered
 from store.records import Document, Embedding, Hit, Meta, NewDocument, Passage
-from store.views import EncoderIdentity, Views, generation
+from store.rows import check, insert, to_json
+from store.snapshot import sync_folder
+from store.sparse import analyzer
+from store.views import EncoderIdentity, Options, Views
+from store.writer_lock import WriterLock
 
-WRITER_TIMEOUT_S = 30.0
+OnDuplicate = Literal["overwrite", "skip", "fail"]
+Readiness = Literal["READY", "CATCHING_UP", "REBUILDING", "DAMAGED"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class CollectionState:
-    """Counts of a collection at one generation, the number of its last change."""
+class Description:
+    """What there is to know about a collection without searching it. A damaged one has no counts."""
 
-    generation: int
-    documents: int
-    passages: int
+    name: str
+    state: Readiness
+    documents: int = 0
+    passages: int = 0
+    bytes: int = 0  # of all its files
+    generation: int = 0
+    encoder: str = ""  # SHA-256 of its network
+    dimension: int = 0
+    options: Options = field(default_factory=Options)
+    reason: str = ""  # why it is damaged
 
 
 class Collection:
     """Documents and passages at rest, found by embedding or by words."""
 
-    def __init__(self, folder: Path, encoder: EncoderIdentity) -> None:
+    def __init__(self, folder: Path, encoder: EncoderIdentity, options: Options | None = None) -> None:
         """Open the collection in `folder`, or make a new one there.
+
+        `options` are those of a new collection, and change those of one that is there already; None leaves them.
 
         Raises:
             Conflict: the collection was made with another encoder.
             Damaged: the database cannot be read.
+            InvalidInput: there is no stemmer for the language, or the index is none.
         """
+        if options is not None:
+            analyzer(options.language)
+            check_factory(options.index, encoder.dimension)
+            if options.effort < 1:
+                raise InvalidInput(f"effort {options.effort} is below 1; it counts what a dense search looks at")
         folder.mkdir(parents=True, exist_ok=True)
         self.name = folder.name
         self.folder = folder
         self.encoder = encoder
         self._database = Database(folder / "lector.db")
-        self._writers = FileLock(folder / "writer.lock", timeout=WRITER_TIMEOUT_S, thread_local=False)
+        self._writers = WriterLock(folder)
         self._state: CollectionState | None = None
+        self._remembered = Remembered()
         try:
-            self._check_encoder()
+            self.options = self._settle(options)
+            self._views = Views(folder, self._database, self._writers, encoder, self.options)
         except BaseException:
             self._database.close()
             raise
-        self._views = Views(folder, self._database, self._writers, encoder)
-        self._views.refresh()
 
     # Writing
 
-    def write(self, documents: Sequence[NewDocument]) -> None:
-        """Add documents, replacing those whose ids are there already: all of them or none.
+    def write(self, documents: Sequence[NewDocument], on_duplicate: OnDuplicate = "overwrite") -> int:
+        """Add documents, all of them or none, and return how many were written.
 
-        Of several with the same id the last one stays.
+        Where an id is there already, the new document replaces the old one, or is skipped, or everything fails. Of
+        several with the same id in the batch the last one stays, or the first one where they are skipped.
 
         Raises:
-            InvalidInput: a passage lies outside its document's text, an embedding has another dimension, or metadata
-                are not JSON.
-            Conflict: another process has been writing for too long.
+            InvalidInput: a document breaks a rule of `store.rows.check`.
+            Duplicate: an id is there already, and `on_duplicate` is "fail".
+            Conflict: another writer has held the collection for too long.
+            Unavailable: the disk is full.
         """
         for document in documents:
-            self._check(document)
-        last = {document.id: document for document in documents}
+            check(document, self.encoder.dimension)
+        chosen: dict[str, NewDocument] = {}
+        for document in documents:
+            if on_duplicate == "fail" and document.id in chosen:
+                raise Duplicate(f"document {document.id!r} comes twice; nothing of this batch was written")
+            if on_duplicate != "skip" or document.id not in chosen:
+                chosen[document.id] = document
         with self._writing() as connection:
-            connection.executemany("DELETE FROM documents WHERE id = ?", [(id_,) for id_ in last])
-            for document in last.values():
-                _insert(connection, document)
+            if on_duplicate == "overwrite":
+                connection.executemany("DELETE FROM documents WHERE id = ?", [(id_,) for id_ in chosen])
+            else:
+                for id_ in _present(connection, list(chosen)):
+                    if on_duplicate == "fail":
+                        raise Duplicate(
+                            f"document {id_!r} is in collection {self.name!r} already; nothing of this batch was "
+                            "written. Skip or overwrite documents that are there, or use another id"
+                        )
+                    del chosen[id_]
+            for document in chosen.values():
+                insert(connection, document)
+        return len(chosen)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete documents by id and return how many there were; unknown ids are no error."""
         with self._writing() as connection:
             return sum(connection.execute("DELETE FROM documents WHERE id = ?", (id_,)).rowcount for id_ in ids)
+
+    def delete_matching(self, filters: Mapping[str, Any]) -> int:
+        """Delete the documents that match a filter and return how many there were.
+
+        Raises:
+            InvalidInput: the filter is empty, which would match every document, or breaks a rule.
+        """
+        condition, values = _some(filters, "delete_all")
+        with self._writing() as connection:
+            return connection.execute(f"DELETE FROM documents AS d WHERE {condition}", values).rowcount
+
+    def delete_all(self) -> int:
+        """Delete every document and every note of a source, and return how many documents there were."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM sources")
+            return connection.execute("DELETE FROM documents WHERE number > 0").rowcount
+
+    def update_meta(self, filters: Mapping[str, Any], meta: Meta) -> int:
+        """Put the keys of `meta` over those of every document that matches a filter, and return how many these are.
+
+        Passages and embeddings stay as they are.
+
+        Raises:
+            InvalidInput: the filter is empty or breaks a rule, or `meta` is not JSON.
+        """
+        condition, values = _some(filters, "a filter such as {'field': 'id', 'operator': '!=', 'value': None}")
+        try:
+            changes = to_json(meta)
+            changes.encode()
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"metadata {meta!r} cannot be stored ({error}); they must be JSON") from error
+        with self._writing() as connection:
+            query = f"UPDATE documents AS d SET meta = merged(meta, ?) WHERE {condition}"
+            count = connection.execute(query, [changes, *values]).rowcount
+            if count:
+                log.note(connection)
+        return count
 
     def finish_source(self, source: str, fingerprint: str, ids: Sequence[str]) -> int:
         """Note that a source is indexed to its end, and delete its documents other than `ids`; returns their number."""
@@ -100,181 +176,189 @@ class Collection:
             connection.execute("DELETE FROM sources WHERE source = ?", (source,))
             return connection.execute("DELETE FROM documents WHERE source = ?", (source,)).rowcount
 
-    # Reading
+    # Reading; each of these sees the last generation, and `reading` holds on to one
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """The last generation, held for as long as the context lasts.
+
+        Raises:
+            NotFound: the collection was deleted or renamed.
+        """
+        while True:
+            with self._database.reading() as connection:
+                views = self._views.at(connection)
+                if views is not None:
+                    yield Reading(self.name, connection, views, self.options.effort, self._remembered)
+                    return
+
+    def search_dense(self, embedding: Embedding, limit: int, filters: Mapping[str, Any] | None = None) -> list[Hit]:
+        """See `Reading.search_dense`."""
+        with self.reading() as reading:
+            return reading.search_dense(embedding, limit, filters)
+
+    def search_sparse(self, question: str, limit: int, filters: Mapping[str, Any] | None = None) -> list[Hit]:
+        """See `Reading.search_sparse`."""
+        with self.reading() as reading:
+            return reading.search_sparse(question, limit, filters)
+
+    def passages(self, numbers: Sequence[int]) -> dict[int, Passage]:
+        """See `Reading.passages`."""
+        with self.reading() as reading:
+            return reading.passages(numbers)
+
+    def embeddings(self, numbers: Sequence[int]) -> dict[int, Embedding]:
+        """See `Reading.embeddings`."""
+        with self.reading() as reading:
+            return reading.embeddings(numbers)
+
+    def document_text(self, id_: str) -> str:
+        """See `Reading.document_text`."""
+        with self.reading() as reading:
+            return reading.document_text(id_)
+
+    def documents(self, filters: Mapping[str, Any] | None = None) -> list[Document]:
+        """See `Reading.documents`."""
+        with self.reading() as reading:
+            return reading.documents(filters)
 
     def sources(self) -> dict[str, str]:
-        """Sources indexed to their end, with their fingerprints."""
-        return dict(self._database.connection.execute("SELECT source, fingerprint FROM sources"))
+        """See `Reading.sources`."""
+        with self.reading() as reading:
+            return reading.sources()
 
     def fingerprints(self, source: str) -> dict[str, str]:
-        """Fingerprints of a source's documents, by id."""
-        query = "SELECT id, fingerprint FROM documents WHERE source = ?"
-        return dict(self._database.connection.execute(query, (source,)))
+        """See `Reading.fingerprints`."""
+        with self.reading() as reading:
+            return reading.fingerprints(source)
 
     def state(self) -> CollectionState:
         """Counts at the last change; counted once a generation."""
-        with self._database.reading() as connection:
-            now = generation(connection)
-            if self._state is None or self._state.generation != now:
-                documents = connection.execute("SELECT count(*) FROM documents").fetchone()[0]
-                passages = connection.execute("SELECT count(*) FROM passages").fetchone()[0]
-                self._state = CollectionState(now, documents, passages)
+        with self.reading() as reading:
+            if self._state is None or self._state.generation != reading.generation:
+                self._state = reading.state()
             return self._state
 
-    def passages(self, numbers: Sequence[int]) -> dict[int, Passage]:
-        """Passages by number; those that have been deleted meanwhile are left out."""
-        marks = ",".join("?" * len(numbers))
-        rows = self._database.connection.execute(
-            f"""SELECT p.number, p.id, p.ordinal, p.start, p."end", p.page, p.text,
-                       d.number, d.id, d.title, d.source, d.meta, d.content_hash
-                FROM passages p JOIN documents d ON d.number = p.document WHERE p.number IN ({marks})""",
-            list(numbers),
+    # The collection as a whole
+
+    def describe(self) -> Description:
+        """Sizes, encoder, options and whether the views are up to date; waits for nothing."""
+        with self._database.reading() as connection:
+            now = log.generation(connection)
+            documents = connection.execute("SELECT count(*) FROM documents").fetchone()[0]
+            passages = connection.execute("SELECT count(*) FROM passages").fetchone()[0]
+        behind: Readiness = "READY" if min(self._views.changes) >= now else "CATCHING_UP"
+        return Description(
+            self.name,
+            "REBUILDING" if self._views.rebuilding else behind,
+            documents,
+            passages,
+            folder_bytes(self.folder),
+            now,
+            self.encoder.checksum,
+            self.encoder.dimension,
+            self.options,
         )
-        found = {}
-        for number, id_, ordinal, start, end, page, text, *document in rows:
-            found[number] = Passage(number, id_, _document(document), ordinal, start, end, page, text)
-        return found
 
-    def document_text(self, id_: str) -> str:
-        """The text that all offsets of a document count in.
+    def backup(self, path: Path) -> None:
+        """Copy one generation into one file, while others read and write. `Catalog.restore` makes a collection of it.
 
-        Raises:
-            NotFound: there is no such document.
+        The file holds everything but the views, which are made again. It appears only when it is whole.
         """
-        row = self._database.connection.execute("SELECT text FROM documents WHERE id = ?", (id_,)).fetchone()
-        if row is None:
-            raise NotFound(f"collection {self.name!r} has no document {id_!r}")
-        return str(row[0])
-
-    def documents(self, filters: Mapping[str, Any] | None = None) -> list[Document]:
-        """Documents that match a filter, in the order in which they were written."""
-        condition, values = compile_filter(filters)
-        columns = "d.number, d.id, d.title, d.source, d.meta, d.content_hash"
-        query = f"SELECT {columns} FROM documents d WHERE {condition} ORDER BY d.number"
-        return [_document(row) for row in self._database.connection.execute(query, values)]
-
-    def embeddings(self, numbers: Sequence[int]) -> dict[int, Embedding]:
-        """Stored embeddings by passage number."""
-        marks = ",".join("?" * len(numbers))
-        query = f"SELECT number, embedding FROM passages WHERE number IN ({marks})"
-        rows = self._database.connection.execute(query, list(numbers))
-        return {number: np.frombuffer(blob, dtype=np.float32) for number, blob in rows}
-
-    def search_dense(self, embedding: Embedding, limit: int, filters: Mapping[str, Any] | None = None) -> list[Hit]:
-        """The passages nearest to a question's embedding, best first, among those that match the filter."""
-        return self._views.search_dense(embedding, limit, self._allowed(filters))
-
-    def search_sparse(self, question: str, limit: int, filters: Mapping[str, Any] | None = None) -> list[Hit]:
-        """The passages with the best BM25 scores for a question, best first, among those that match the filter."""
-        return self._views.search_sparse(question, limit, self._allowed(filters))
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            self._database.backup(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
 
     def refresh(self) -> None:
         """Bring the views up to the last change in the database, whoever made it."""
-        self._views.refresh()
+        with self.reading():
+            pass
+
+    @property
+    def in_place(self) -> bool:
+        """Whether this is still the collection of that name: it may have been deleted or renamed meanwhile."""
+        return self._database.in_place
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every writer out. Raises as `write` does."""
+        self._check_in_place()
+        with self._writers.held():
+            self._check_in_place()
+            yield
 
     def close(self) -> None:
         """Leave a snapshot of the dense view, where one is due, and close the database."""
-        self._views.save()
+        if self.in_place:
+            self._views.save(closing=True)
         self._database.close()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        try:
-            lock = self._writers.acquire()
-        except Timeout as error:
-            raise Conflict(
-                f"another process has been writing to collection {self.name!r} for over {WRITER_TIMEOUT_S:.0f} s; "
-                "try again when it has finished"
-            ) from error
-        with lock:
+        with self.alone():
             with self._database.writing() as connection:
                 yield connection
-            self._views.refresh()
+            try:
+                self.refresh()
+                self._views.save()
+            except (LectorError, OSError) as error:  # what is written is written; the views will follow later
+                _log.warning("the views of collection %s do not follow: %s", self.name, error)
 
-    def _check_encoder(self) -> None:
-        wanted = {"encoder": self.encoder.checksum, "dimension": str(self.encoder.dimension)}
-        query = "SELECT key, value FROM settings WHERE key IN ('encoder', 'dimension')"
-        stored = dict(self._database.connection.execute(query))
-        if not stored:
+    def _check_in_place(self) -> None:
+        if not self.in_place:
+            raise NotFound(f"collection {self.name!r} was deleted or renamed while it was open")
+
+    def _settle(self, options: Options | None) -> Options:
+        """Check the encoder against that of the collection, and read its options; both are written where it is new."""
+        identity = {"encoder": self.encoder.checksum, "dimension": str(self.encoder.dimension)}
+        new = {key: str(value) for key, value in asdict(options).items()} if options is not None else {}
+        query = "SELECT key, value FROM settings"
+        with self._database.reading() as connection:
+            stored = dict(connection.execute(query))
+        if not stored or any(stored.get(key) != value for key, value in new.items()):
             with self._database.writing() as connection:
-                connection.executemany("INSERT OR IGNORE INTO settings VALUES (?, ?)", wanted.items())
+                connection.executemany("INSERT OR IGNORE INTO settings VALUES (?, ?)", identity.items())
                 stored = dict(connection.execute(query))
-        if stored != wanted:
+                if {key: stored[key] for key in identity} == identity:
+                    connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", new.items())
+                    stored.update(new)
+        if {key: stored[key] for key in identity} != identity:
             raise Conflict(
                 f"collection {self.name!r} was made with another encoder ({stored['dimension']} dimensions, "
                 f"checksum {stored['encoder'][:12]}; now {self.encoder.dimension}, {self.encoder.checksum[:12]}); "
                 "use that encoder, or index the documents into a new collection"
             )
+        default = Options()
+        return Options(
+            stored.get("language", default.language),
+            stored.get("index", default.index),
+            int(stored.get("effort", default.effort)),
+        )
 
-    def _check(self, document: NewDocument) -> None:
+
+def folder_bytes(folder: Path) -> int:
+    """Size of all files of a folder and the folders in it; a file that goes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
         try:
-            "".join((document.id, document.title, document.source, document.text, _json(document.meta))).encode()
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(
-                f"document {document.id!r} cannot be stored ({error}); its metadata must be JSON, its texts Unicode"
-            ) from error
-        for passage in document.passages:
-            if not 0 <= passage.start < passage.end <= len(document.text):
-                raise InvalidInput(
-                    f"document {document.id!r} has {len(document.text)} characters; passage [{passage.start}, "
-                    f"{passage.end}) does not lie in it"
-                )
-            if passage.embedding.shape != (self.encoder.dimension,):
-                raise InvalidInput(
-                    f"document {document.id!r} has an embedding of shape {passage.embedding.shape}; this collection "
-                    f"takes ({self.encoder.dimension},)"
-                )
-
-    def _allowed(self, filters: Mapping[str, Any] | None) -> list[int] | None:
-        if not filters:
-            return None
-        condition, values = compile_filter(filters)
-        query = f"SELECT p.number FROM passages p JOIN documents d ON d.number = p.document WHERE {condition}"
-        return [row[0] for row in self._database.connection.execute(query, values)]
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total
 
 
-def content_hash(text: str) -> str:
-    return "sha256:" + hashlib.sha256(text.encode("utf-8")).hexdigest()
+def _present(connection: Connection, ids: Sequence[str]) -> list[str]:
+    query = "SELECT 1 FROM documents WHERE id = ?"
+    return [id_ for id_ in ids if connection.execute(query, (id_,)).fetchone()]
 
 
-def _insert(connection: Connection, document: NewDocument) -> None:
-    number = connection.execute(
-        "INSERT INTO documents (id, title, source, text, meta, content_hash, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            document.id,
-            document.title,
-            document.source,
-            document.text,
-            _json(document.meta),
-            content_hash(document.text),
-            document.fingerprint,
-        ),
-    ).lastrowid
-    connection.executemany(
-        """INSERT INTO passages (id, document, ordinal, start, "end", page, text, embedding)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-        [
-            (
-                f"{document.id}:{ordinal}",
-                number,
-                ordinal,
-                passage.start,
-                passage.end,
-                passage.page,
-                document.text[passage.start : passage.end],
-                passage.embedding.astype(np.float32).tobytes(),
-            )
-            for ordinal, passage in enumerate(document.passages)
-        ],
-    )
-    if not document.passages:  # no passage, no change: the log would not know of this document
-        connection.execute("INSERT INTO changes (passage, added) VALUES (0, 0)")
-
-
-def _json(meta: Meta) -> str:
-    return json.dumps(dict(meta), ensure_ascii=False, allow_nan=False)
-
-
-def _document(row: Sequence[Any]) -> Document:
-    number, id_, title, source, meta, hash_ = row
-    return Document(number, id_, title, source, json.loads(meta), hash_)
+def _some(filters: Mapping[str, Any], instead: str) -> tuple[str, list[Any]]:
+    if not filters:
+        raise InvalidInput(f"an empty filter would match every document; give a filter, or use {instead}")
+    return compile_filter(filters)

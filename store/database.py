@@ -1,12 +1,13 @@
-"""SQLite, opened the way a collection needs it: one connection a thread, WAL, foreign keys, explicit transactions."""
+"""SQLite, opened the way a collection needs it: a pool of connections, WAL, foreign keys, explicit transactions."""
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from store.errors import Damaged
+from store.errors import Damaged, NotFound, Unavailable
 from store.filters import instant
 from store.schema import migrate
 
@@ -14,14 +15,23 @@ BUSY_TIMEOUT_S = 30.0
 
 
 class Database:
-    """The database file of one collection."""
+    """The database file of one collection. A connection serves one transaction at a time, in whichever thread."""
 
     def __init__(self, path: Path) -> None:
+        """Open the database, or make an empty one, and bring it to the newest schema.
+
+        Raises:
+            Damaged: the file is no readable database, or a newer version of Lector wrote it.
+        """
         self.path = path
-        self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._closed = False
+        self._idle: list[sqlite3.Connection] = []
+        self._changing = threading.Lock()
+        path.touch()
+        self._identity = _identity(path)
         try:
-            migrate(self.connection, path)
+            with self._connection() as connection:
+                migrate(connection, path)
         except sqlite3.DatabaseError as error:
             self.close()
             raise Damaged(f"{path} is not a readable SQLite database ({error}); restore it from a backup") from error
@@ -30,45 +40,101 @@ class Database:
             raise
 
     @property
-    def connection(self) -> sqlite3.Connection:
-        """This thread's connection."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
-            )
-            self._all.append(connection)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.create_function("instant", 1, instant, deterministic=True)
-            self._local.connection = connection
-        return connection
+    def in_place(self) -> bool:
+        """Whether the file that was opened still lies there: it may have been deleted or renamed meanwhile."""
+        return _identity(self.path) == self._identity
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction: all of it or, after any exception, nothing."""
-        connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+        """A write transaction: all of it or, after any exception, nothing.
+
+        Raises:
+            Unavailable: the disk is full.
+        """
+        with self._connection() as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                    raise Unavailable(
+                        f"the disk of {self.path} is full; nothing of this batch was written. Free some space and "
+                        "write it again"
+                    ) from error
+                raise
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A read transaction: everything in it sees one state of the database."""
-        connection = self.connection
-        connection.execute("BEGIN")
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
+
+    def backup(self, target: Path) -> None:
+        """Copy one state of the database into a new file, while others read and write."""
+        copy = sqlite3.connect(target)
+        try:
+            with self._connection() as connection:
+                connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file that is whole by itself
+        finally:
+            copy.close()
+
+    def close(self) -> None:
+        """Close all connections; those at work are closed when they have done."""
+        with self._changing:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with self._changing:
+            connection = self._idle.pop() if self._idle else None
+        connection = connection or self._connect()
         try:
             yield connection
         finally:
-            connection.execute("COMMIT")
+            with self._changing:
+                if keep := not self._closed:
+                    self._idle.append(connection)
+            if not keep:
+                connection.close()
 
-    def close(self) -> None:
-        for connection in self._all:
+    def _connect(self) -> sqlite3.Connection:
+        if not self.in_place:
+            raise NotFound(f"{self.path} is no longer what was opened; the collection was deleted or renamed")
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.DatabaseError:
             connection.close()
-        self._all.clear()
-        self._local = threading.local()
+            raise
+        connection.create_function("instant", 1, instant, deterministic=True)
+        connection.create_function("merged", 2, _merged, deterministic=True)
+        return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _merged(meta: str, changes: str) -> str:
+    """Metadata with the keys of `changes` put over its own; both are JSON. Used in SQL."""
+    return json.dumps({**json.loads(meta), **json.loads(changes)}, ensure_ascii=False)

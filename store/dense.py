@@ -1,99 +1,148 @@
-"""The dense view: embeddings by passage number in FAISS, kept in memory, with a snapshot on disk."""
+"""The dense view: the embeddings of one generation of a collection, by passage number.
 
-import hashlib
-import json
-import os
-import threading
-from collections.abc import Sequence
-from pathlib import Path
+A view is never altered: following the change log makes another, which shares what has not changed. So a search that has
+begun keeps its generation, and searches need no lock.
+"""
 
-import faiss
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from store.errors import InvalidInput
+from store.nearest import DEFAULT_EFFORT, Nearest, Numbers, Vectors, compare
 from store.records import Hit
 
-_MAGIC = b"lector dense view 1\n"
+RESCORED = 100  # candidates of an inexact index, at least, that are compared by their stored embeddings
+RESCORED_TIMES = 4  # or so many times the limit
+
+Exact = Callable[[Sequence[int]], dict[int, NDArray[np.float32]]]  # stored embeddings, by number
 
 
-class DenseView:
-    """Exact inner-product search, and the number of the last change that it has seen."""
+@dataclass(frozen=True)
+class Recent:
+    """Passages that came after the index was made; they are few, and compared one by one."""
 
-    def __init__(self, dimension: int, encoder: str) -> None:
-        self.dimension = dimension
-        self.encoder = encoder
-        self.change = 0
-        self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
-        self._lock = threading.Lock()
+    numbers: Numbers
+    vectors: Vectors
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self.numbers)
 
-    def add(self, numbers: NDArray[np.int64], embeddings: NDArray[np.float32]) -> None:
-        """Add passages: (n,) numbers with (n, dimension) embeddings."""
-        with self._lock:
-            self._index.add_with_ids(embeddings, numbers)
 
-    def remove(self, numbers: NDArray[np.int64]) -> None:
-        """Remove passages by number (n,); those that are not here are no error."""
-        if len(numbers):
-            with self._lock:
-                self._index.remove_ids(numbers)
+@dataclass(frozen=True)
+class DenseView:
+    """An index of the passages up to some change, which of these are still alive, and the later ones beside it."""
 
-    def search(self, embedding: NDArray[np.float32], limit: int, among: Sequence[int] | None = None) -> list[Hit]:
+    dimension: int
+    change: int
+    nearest: Nearest
+    alive: NDArray[np.bool_]  # (len(nearest),)
+    recent: Recent
+
+    @classmethod
+    def of(cls, dimension: int, change: int, nearest: Nearest, alive: NDArray[np.bool_] | None = None) -> "DenseView":
+        """The view that an index gives by itself; `alive` None: all of it is."""
+        return cls(
+            dimension,
+            change,
+            nearest,
+            np.ones(len(nearest), np.bool_) if alive is None else alive,
+            Recent(np.empty(0, np.int64), np.empty((0, dimension), np.float32)),
+        )
+
+    def __len__(self) -> int:
+        return int(self.alive.sum()) + len(self.recent)
+
+    @property
+    def dead(self) -> int:
+        """How many passages of the index have been removed."""
+        return len(self.alive) - int(self.alive.sum())
+
+    def following(self, added: Recent, removed: Numbers, change: int) -> "DenseView":
+        """The view after some changes. Removed numbers that are not here are no error."""
+        recent = self.recent
+        if len(added):
+            recent = Recent(
+                np.concatenate((recent.numbers, added.numbers)), np.concatenate((recent.vectors, added.vectors))
+            )
+        alive = self.alive
+        if len(removed):
+            alive = alive & ~_within(self.nearest.numbers, removed)
+            kept = ~_within(recent.numbers, removed)
+            recent = Recent(recent.numbers[kept], recent.vectors[kept])
+        return replace(self, change=change, alive=alive, recent=recent)
+
+    def search(
+        self,
+        embedding: NDArray[np.float32],
+        limit: int,
+        among: Numbers | None = None,
+        exact: Exact | None = None,
+        effort: int = DEFAULT_EFFORT,
+    ) -> list[Hit]:
         """The nearest passages to a question's embedding (dimension,), best first; scores are cosines.
 
-        `among` restricts the search, before it ranks, to these numbers.
+        Args:
+            embedding: of any length but 0.
+            limit: how many passages at most.
+            among: restricts the search, before it ranks, to these numbers, which rise.
+            exact: gives stored embeddings; the candidates of an inexact index are compared by them.
+            effort: how much of an inexact index is looked at.
+
+        Raises:
+            InvalidInput: the embedding has another dimension, or is not finite.
         """
         if embedding.shape != (self.dimension,):
             raise InvalidInput(
                 f"an embedding of shape {embedding.shape} cannot be searched in {self.dimension} dimensions"
             )
-        parameters = None
+        if not np.isfinite(embedding).all():
+            raise InvalidInput("an embedding to search with must hold finite numbers only")
+        if limit < 1:
+            return []
+        question = unit(embedding[None])[0]
+        scores = dict(self._search_indexed(question, limit, among, exact, effort))
+        recent = self.recent
         if among is not None:
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.array(among, dtype=np.int64)))
-        with self._lock:
-            limit = min(limit, len(self) if among is None else len(among))
-            if limit < 1:
-                return []
-            scores, numbers = self._index.search(embedding[None], limit, params=parameters)
-        return [Hit(int(n), float(s)) for n, s in zip(numbers[0], scores[0], strict=True) if n >= 0]
+            chosen = _within(recent.numbers, among)
+            recent = Recent(recent.numbers[chosen], recent.vectors[chosen])
+        positions, near = compare(question, recent.vectors, limit)
+        scores.update(zip(recent.numbers[positions].tolist(), near.tolist(), strict=True))
+        ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+        return [Hit(number, score) for number, score in ranked[:limit]]
 
-    def save(self, path: Path) -> None:
-        """Write a snapshot: to a temporary file, synced and renamed, so that a reader finds the old one or the new."""
-        with self._lock:
-            payload = faiss.serialize_index(self._index).tobytes()
-            header = {"change": self.change, "encoder": self.encoder, "sha256": _checksum(self.change, payload)}
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        with temporary.open("wb") as file:
-            file.write(_MAGIC + json.dumps(header).encode() + b"\n")
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-
-    @classmethod
-    def load(cls, path: Path, dimension: int, encoder: str) -> "DenseView | None":
-        """The snapshot at `path`; None where it is missing, damaged or of another encoder, and so must be rebuilt."""
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
-            if file.readline() != _MAGIC:
-                return None
-            try:
-                header = json.loads(file.readline())
-                change, made_by, checksum = int(header["change"]), header["encoder"], header["sha256"]
-            except (ValueError, TypeError, KeyError):
-                return None
-            payload = file.read()
-        if made_by != encoder or checksum != _checksum(change, payload):
-            return None
-        view = cls(dimension, encoder)
-        view._index = faiss.deserialize_index(np.frombuffer(payload, dtype=np.uint8))
-        view.change = change
-        return view if view._index.d == dimension else None
+    def _search_indexed(
+        self, question: NDArray[np.float32], limit: int, among: Numbers | None, exact: Exact | None, effort: int
+    ) -> list[tuple[int, float]]:
+        if not len(self.nearest):
+            return []
+        permitted: NDArray[np.bool_] | None = None
+        if among is not None:
+            permitted = self.alive & _within(self.nearest.numbers, among)
+        elif not self.alive.all():
+            permitted = self.alive
+        depth = limit if self.nearest.exact else max(RESCORED, RESCORED_TIMES * limit)
+        positions, scores = self.nearest.search(question, depth, max(effort, 1), permitted)
+        numbers = self.nearest.numbers[positions].tolist()
+        if self.nearest.exact or exact is None:
+            return list(zip(numbers, scores.tolist(), strict=True))
+        stored = exact(numbers)
+        if not stored:
+            return []
+        positions, scores = compare(question, unit(np.stack(list(stored.values()))), limit)
+        return list(zip(np.array(list(stored))[positions].tolist(), scores.tolist(), strict=True))
 
 
-def _checksum(change: int, payload: bytes) -> str:
-    return hashlib.sha256(f"{change}\n".encode() + payload).hexdigest()
+def unit(vectors: NDArray[np.float32]) -> Vectors:
+    """The vectors (n, dimension) at unit length; those of length 0 stay as they are."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
+    return scaled
+
+
+def _within(numbers: Numbers, among: Numbers) -> NDArray[np.bool_]:
+    """Which of some numbers are among others."""
+    found: NDArray[np.bool_] = np.isin(numbers, among)
+    return found

@@ -21,9 +21,13 @@ class Conflict(LectorError):
     """The request contradicts what is stored, or another writer holds the collection."""
 
 
+class Duplicate(Conflict):
+    """A document of that id is in the collection already, and the caller asked not to replace it."""
+
+
 class Damaged(LectorError):
     """A stored file does not match its checksum, format or counterpart."""
 
 
 class Unavailable(LectorError):
-    """An optional part (a package, a model) that the request needs is not installed or not loaded."""
+    """What the request needs is not there now: an optional part (a package, a model), or room on the disk."""

@@ -83,9 +83,9 @@ def _comparison(node: Mapping[str, Any]) -> Sql:
     if operator in ("==", "!="):
         sql, values = _equal(field, path, value)
     elif operator in ("in", "not in"):
-        if not isinstance(value, list | tuple | set | frozenset):
+        if not isinstance(value, list):
             raise InvalidInput(f"filter operator {operator!r} needs a list as its value, not {value!r}")
-        sql, values = _among(field, path, list(value))
+        sql, values = _among(field, path, value)
     elif operator in _ORDER:
         return _ordered(field, path, operator, value)
     else:

@@ -8,16 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Meta = Mapping[str, Any]  # what JSON can hold
-Embedding = NDArray[np.float32]  # (dimension,), of unit length
+Embedding = NDArray[np.float32]  # (dimension,); of any length, for views compare by the cosine
 
 
 @dataclass(frozen=True)
 class NewPassage:
-    """A passage on its way in: code points [start, end) of its document's text, and its embedding."""
+    """A passage on its way in: code points [start, end) of its document's text, and its embedding.
+
+    One without an embedding is found by its words only.
+    """
 
     start: int
     end: int
-    embedding: Embedding
+    embedding: Embedding | None
     page: int | None = None  # counted from 1, where the document has pages
 
 

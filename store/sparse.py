@@ -3,73 +3,142 @@
 User text never meets a query parser: it is analysed into terms, as the passages were, and the query is built of these.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import tantivy
 
+from store import seal
+from store.errors import InvalidInput
+from store.nearest import Numbers
 from store.records import Hit
 
+DEFAULT_LANGUAGE = "english"
 WRITER_HEAP_BYTES = 64_000_000
 LONGEST_TERM = 40
-_ANALYZER = "lector_en"
+MOST_LISTED = 5_000  # numbers that a query can name without becoming slow
 _MARK = -1  # the number of the one document that carries the last change
 
 
-def _english() -> tantivy.TextAnalyzer:
+def analyzer(language: str) -> tantivy.TextAnalyzer:
+    """What makes terms of a text: words in lower case, cut to their stems ("none": as they are).
+
+    Raises:
+        InvalidInput: there is no stemmer for the language.
+    """
+    steps = [tantivy.Filter.remove_long(LONGEST_TERM), tantivy.Filter.lowercase()]
+    if language != "none":
+        steps.append(tantivy.Filter.stemmer(language))
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    for step in (
-        tantivy.Filter.remove_long(LONGEST_TERM),
-        tantivy.Filter.lowercase(),
-        tantivy.Filter.stemmer("english"),
-    ):
-        builder = builder.filter(step)
+    try:
+        for step in steps:
+            builder = builder.filter(step)
+    except ValueError as error:
+        raise InvalidInput(
+            f"there is no stemmer for the language {language!r}; use a language's English name, such as 'german', "
+            "or 'none'"
+        ) from error
     return builder.build()
 
 
-def _schema() -> tantivy.Schema:
+def _schema(language: str) -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_integer_field("number", stored=False, indexed=True, fast=True)
     builder.add_integer_field("change", stored=False, fast=True)
-    builder.add_text_field("title", stored=False, tokenizer_name=_ANALYZER)
-    builder.add_text_field("text", stored=False, tokenizer_name=_ANALYZER)
+    builder.add_text_field("title", stored=False, tokenizer_name=f"lector_{language}")
+    builder.add_text_field("text", stored=False, tokenizer_name=f"lector_{language}")
     return builder.build()
 
 
+@dataclass(frozen=True)
 class SparseView:
-    """A tantivy index of (number, title, text), stemmed as English, and the number of the last change it has seen.
+    """The texts of one generation, by passage number; later changes of the index do not touch it."""
+
+    change: int
+    _searcher: Any
+    _schema: Any
+    _analyzer: Any
+
+    def search(self, question: str, limit: int, among: Numbers | None = None) -> list[Hit]:
+        """The passages with the best BM25 scores, best first.
+
+        `among` restricts the search, before it ranks, to these numbers, which rise. A few are named in the query; of
+        many, hits are taken from the top until enough of them are among the numbers, which gives the same.
+        """
+        terms = sorted(set(self._analyzer.analyze(question)))
+        if not terms or limit < 1 or (among is not None and not len(among)):
+            return []
+        query = tantivy.Query.boolean_query(
+            [
+                (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, term))
+                for term in terms
+                for field in ("title", "text")
+            ]
+        )
+        if among is None:
+            return self._best(query, limit)
+        if len(among) <= MOST_LISTED:
+            allowed = tantivy.Query.term_set_query(self._schema, "number", among.tolist())
+            must = [(tantivy.Occur.Must, query), (tantivy.Occur.Must, tantivy.Query.const_score_query(allowed, 0.0))]
+            return self._best(tantivy.Query.boolean_query(must), limit)
+        depth = 2 * limit * max(self._searcher.num_docs // len(among), 1)
+        while True:
+            hits = self._best(query, depth)
+            kept = np.isin([hit.number for hit in hits], among)
+            if int(kept.sum()) >= limit or len(hits) < depth:
+                return [hit for hit, keep in zip(hits, kept, strict=True) if keep][:limit]
+            depth *= 8
+
+    def _best(self, query: tantivy.Query, limit: int) -> list[Hit]:
+        hits = self._searcher.search(query, min(limit, max(self._searcher.num_docs, 1)), count=False).hits
+        numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
+        return [Hit(int(number or 0), float(score)) for number, (score, _) in zip(numbers, hits, strict=True)]
+
+
+class SparseIndex:
+    """A tantivy index of (number, title, text), and the number of the last change it has seen.
 
     The change number is committed together with the texts, as a document of its own, so the two cannot fall apart.
     """
 
-    def __init__(self, index: tantivy.Index) -> None:
+    def __init__(self, index: tantivy.Index, language: str, folder: Path | None = None) -> None:
         self._index = index
-        self._schema = _schema()
-        self._analyzer = _english()
-        index.register_tokenizer(_ANALYZER, self._analyzer)
-        self.reload()
+        self._folder = folder
+        self._schema = _schema(language)
+        self._analyzer = analyzer(language)
+        index.register_tokenizer(f"lector_{language}", self._analyzer)
+        self.view = self.reload()
 
     @classmethod
-    def in_memory(cls) -> "SparseView":
-        return cls(tantivy.Index(_schema()))
+    def in_memory(cls, language: str = DEFAULT_LANGUAGE) -> "SparseIndex":
+        return cls(tantivy.Index(_schema(language)), language)
 
     @classmethod
-    def at(cls, folder: Path) -> "SparseView":
-        """Open the index in a folder, or make a new one there.
+    def at(cls, folder: Path, language: str = DEFAULT_LANGUAGE) -> "SparseIndex":
+        """Open the index in a folder, or make a new one where there is no folder.
 
         Raises:
-            ValueError: what lies there is damaged, or of another schema.
+            ValueError: what lies there is damaged, or of another schema or language.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        return cls(tantivy.Index(_schema(), path=str(folder)))
+        if folder.is_dir():
+            seal.check(folder)
+            return cls(tantivy.Index(_schema(language), path=str(folder)), language, folder)
+        folder.mkdir(parents=True)
+        index = tantivy.Index(_schema(language), path=str(folder))
+        seal.write(folder)
+        return cls(index, language, folder)
 
-    def reload(self) -> None:
-        """See what another process has committed."""
+    def reload(self) -> SparseView:
+        """See what has been committed, also by another process."""
         self._index.reload()
         searcher = self._index.searcher()
         hits = searcher.search(tantivy.Query.term_query(self._schema, "number", _MARK), 1, count=False).hits
         marks = searcher.fast_field_values("change", [address for _, address in hits])
-        self.change = int(marks[0] or 0) if marks else 0
+        self.view = SparseView(int(marks[0] or 0) if marks else 0, searcher, self._schema, self._analyzer)
+        return self.view
 
     def apply(self, added: Iterable[tuple[int, str, str]], removed: Iterable[int] = (), change: int = 0) -> None:
         """Remove numbers, add (number, title, text) rows and move on to `change`, in one commit."""
@@ -88,28 +157,6 @@ class SparseView:
         writer.add_document(mark)
         writer.commit()
         writer.wait_merging_threads()
+        if self._folder is not None:
+            seal.write(self._folder)
         self.reload()
-
-    def search(self, question: str, limit: int, among: Sequence[int] | None = None) -> list[Hit]:
-        """The passages with the best BM25 scores, best first.
-
-        `among` restricts the search, before it ranks, to these numbers.
-        """
-        terms = sorted(set(self._analyzer.analyze(question)))
-        if not terms or limit < 1 or (among is not None and not among):
-            return []
-        should = [
-            (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, term))
-            for term in terms
-            for field in ("title", "text")
-        ]
-        query = tantivy.Query.boolean_query(should)
-        if among is not None:
-            allowed = tantivy.Query.term_set_query(self._schema, "number", list(among))
-            query = tantivy.Query.boolean_query(
-                [(tantivy.Occur.Must, query), (tantivy.Occur.Must, tantivy.Query.const_score_query(allowed, 0.0))]
-            )
-        searcher = self._index.searcher()
-        hits = searcher.search(query, limit, count=False).hits
-        numbers = searcher.fast_field_values("number", [address for _, address in hits])
-        return [Hit(int(number or 0), float(score)) for number, (score, _) in zip(numbers, hits, strict=True)]

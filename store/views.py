@@ -1,25 +1,43 @@
 """The two views of a collection, and how they follow its change log.
 
-Anyone who opens a collection keeps a dense view in memory. The sparse view lies on disk and is shared by all processes;
-whoever holds the writers' lock may bring it up to date, so a writer that died leaves nothing undone.
+Anyone who opens a collection has a dense view of its own, from the newest snapshot and what came after it. The sparse
+view lies on disk and is shared by all processes; whoever holds the writers' lock may bring it up to date, so a writer
+that died leaves nothing undone.
 """
 
 import shutil
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
 
 import numpy as np
-from filelock import FileLock, Timeout
 
+from store import log, snapshot
 from store.database import Database
-from store.dense import DenseView
-from store.records import Embedding, Hit
-from store.sparse import SparseView
+from store.dense import DenseView, Recent, unit
+from store.errors import Conflict, Unavailable
+from store.nearest import (
+    AUTO,
+    CHOICES,
+    DEFAULT_EFFORT,
+    EXACT,
+    TRAINING_PASSAGES,
+    Nearest,
+    Numbers,
+    Vectors,
+    choose,
+)
+from store.sparse import DEFAULT_LANGUAGE, SparseIndex, SparseView
+from store.writer_lock import WriterLock
 
-SNAPSHOT_EVERY = 20_000  # changes; fewer than these are caught up with in a moment
+SNAPSHOT_EVERY = 10_000  # changes; so many passages are compared one by one in a few milliseconds
+WORTH_A_SNAPSHOT = 1_000  # changes, when a large collection is closed
+MOST_DEAD = 0.2  # of an index, before it is made anew
+FOLLOWED_WITHIN_S = 1.0  # how long a search waits for another process to finish its change of the sparse view
 _ROWS_AT_ONCE = 10_000
 
 
@@ -31,125 +49,210 @@ class EncoderIdentity:
     dimension: int
 
 
+@dataclass(frozen=True)
+class Options:
+    """How a collection is searched."""
+
+    language: str = DEFAULT_LANGUAGE  # of the stemmer, or "none"
+    index: str = AUTO  # a FAISS factory string
+    effort: int = DEFAULT_EFFORT  # nodes of a graph, or inverted lists, that a dense search looks at
+
+
 class Views:
     """The dense and the sparse view of one collection, as this process sees them."""
 
-    def __init__(self, folder: Path, database: Database, writers: FileLock, encoder: EncoderIdentity) -> None:
+    def __init__(
+        self, folder: Path, database: Database, writers: WriterLock, encoder: EncoderIdentity, options: Options
+    ) -> None:
         self._snapshot = folder / "dense.snapshot"
         self._sparse_folder = folder / "sparse"
         self._database = database
         self._writers = writers
         self._encoder = encoder
+        self._options = options
         self._changing = threading.RLock()
-        self._dense = DenseView.load(self._snapshot, encoder.dimension, encoder.checksum) or self._empty_dense()
-        self._saved = self._dense.change
-        self._sparse = self._open_sparse()
+        self._loaded: tuple[int, int] | None = None
+        self.rebuilding = False
+        with database.reading() as connection:
+            self._open(connection)
 
-    def search_dense(self, embedding: Embedding, limit: int, among: Sequence[int] | None) -> list[Hit]:
-        self.refresh()
-        return self._dense.search(embedding, limit, among)
+    @property
+    def changes(self) -> tuple[int, int]:
+        """The last change that each view has seen."""
+        return self._dense.change, self._sparse.view.change
 
-    def search_sparse(self, question: str, limit: int, among: Sequence[int] | None) -> list[Hit]:
-        self.refresh()
-        return self._sparse.search(question, limit, among)
+    def at(self, connection: Connection) -> tuple[DenseView, SparseView] | None:
+        """Both views as of a read transaction; None where they have moved on, and the caller has to begin another.
 
-    def refresh(self) -> None:
-        """Bring both views up to the last change in the database, whoever made it."""
-        now = generation(self._database.connection)
-        if self._dense.change == now == self._sparse.change:
-            return
+        While another process is about to bring the sparse view up to date, the one before it is the newest there is.
+        """
+        now = log.generation(connection)
+        if min(self.changes) < now:
+            with self._changing:
+                self._follow(connection, now)
+        dense, sparse = self._dense, self._sparse.view
+        return (dense, sparse) if dense.change == now >= sparse.change else None
+
+    def save(self, closing: bool = False) -> None:
+        """Leave a snapshot of the dense view where one is due and no other process is writing."""
         with self._changing:
-            if self._dense.change != now:
-                self._follow_dense()
-            if self._sparse.change != now:
-                self._sparse.reload()
-            if self._sparse.change != now:
-                self._follow_sparse()
-            if self._dense.change - self._saved >= SNAPSHOT_EVERY:
-                self.save()
-
-    def save(self) -> None:
-        """Leave a snapshot of the dense view, unless nothing has changed or another process is writing."""
-        with self._changing:
-            if self._dense.change == self._saved:
+            if not self._due(closing):
                 return
             try:
-                lock = self._writers.acquire(timeout=0)
-            except Timeout:
+                with self._writers.held(timeout=0), self._database.reading() as connection:
+                    self._follow_dense(connection, log.generation(connection))
+                    self._dense = self._folded(connection)
+                    snapshot.save(self._dense, self._snapshot, self._encoder.checksum)
+                    self._saved = self._dense.change
+                    seen = min(self.changes)
+                with self._writers.held(timeout=0), self._database.writing() as connection:
+                    log.compact(connection, seen - SNAPSHOT_EVERY)
+            except Conflict:
                 return  # the writer will leave its own
-            with lock:
-                self._dense.save(self._snapshot)
-                self._saved = self._dense.change
 
-    def _follow_dense(self) -> None:
-        with self._database.reading() as connection:
-            now = generation(connection)
-            if self._dense.change > now:  # the database is older than the view: it was restored from a backup
-                self._dense = self._empty_dense()
-            since = self._dense.change
-            rows = connection.execute(*_added("p.number, p.embedding", since))
-            while chunk := rows.fetchmany(_ROWS_AT_ONCE):
-                numbers = np.array([number for number, _ in chunk], dtype=np.int64)
-                vectors = np.frombuffer(b"".join(blob for _, blob in chunk), dtype=np.float32)
-                self._dense.add(numbers, vectors.reshape(len(chunk), -1))
-            self._dense.remove(np.array(_removed(connection, since), dtype=np.int64))
-            self._dense.change = now
+    def _open(self, connection: Connection) -> None:
+        now = log.generation(connection)
+        loaded = self._load()
+        if loaded is not None and loaded.change > now:  # the database is older: it was restored from a backup
+            self._snapshot.unlink()
+            loaded = None
+        self._dense = loaded or self._built(connection, now)
+        self._saved = loaded.change if loaded else 0
+        try:
+            self._sparse = SparseIndex.at(self._sparse_folder, self._options.language)
+        except ValueError:  # damaged, of another language, or being changed by another process
+            with self._writers.held():
+                self._sparse = self._open_sparse()
+        if self._sparse.view.change > now:
+            with self._writers.held():
+                self._sparse = self._empty_sparse()
+        self._follow(connection, now)
+        self.save()
+
+    def _follow(self, connection: Connection, now: int) -> None:
+        if self._dense.change < now:
+            self._follow_dense(connection, now)
+        give_up = time.monotonic() + FOLLOWED_WITHIN_S
+        while self._sparse.view.change < now and self._sparse.reload().change < now:
+            try:
+                with self._writers.held(timeout=0):
+                    self._follow_sparse()
+            except Conflict:  # whoever holds the lock is bringing this view up to date right now
+                if time.monotonic() > give_up:
+                    return
+                time.sleep(0.005)
+
+    # The dense view
+
+    def _follow_dense(self, connection: Connection, now: int) -> None:
+        view = self._dense
+        if not view.change or len(view.recent) >= SNAPSHOT_EVERY or not log.reaches(connection, view.change):
+            newer = self._load()
+            if newer is not None and view.change < newer.change <= now:
+                view, self._saved = newer, newer.change
+        if not log.reaches(connection, view.change):
+            self._dense = self._built(connection, now)
+            return
+        numbers, vectors = _joined(self._rows(connection, view.change), self._encoder.dimension)
+        removed = np.array(log.removed(connection, view.change), dtype=np.int64)
+        self._dense = view.following(Recent(numbers, vectors), removed, now)
+
+    def _due(self, closing: bool) -> bool:
+        moved = self._dense.change - self._saved
+        if closing and len(self._dense) <= CHOICES[0][0]:
+            return moved > 0
+        return moved >= (WORTH_A_SNAPSHOT if closing else SNAPSHOT_EVERY)
+
+    def _folded(self, connection: Connection) -> DenseView:
+        """The dense view with its recent passages in the index; made anew where too many of the index's are dead."""
+        view = self._dense
+        fits = view.nearest.serves(choose(self._options.index, len(view)), len(view))
+        if not fits or view.dead > MOST_DEAD * len(view.nearest):
+            return self._built(connection, view.change)
+        if not len(view.recent):
+            return view
+        nearest = view.nearest.extended(view.recent.numbers, view.recent.vectors)
+        alive = np.concatenate((view.alive, np.ones(len(view.recent), np.bool_)))
+        return DenseView.of(view.dimension, view.change, nearest, alive)
+
+    def _built(self, connection: Connection, now: int) -> DenseView:
+        """A dense view of all passages, from the database."""
+        dimension = self._encoder.dimension
+        count = connection.execute("SELECT count(*) FROM passages WHERE length(embedding) > 0").fetchone()[0]
+        with self._as_rebuilding():
+            # Numbers are given in the order of writing: a sample at equal distances has a share of every document.
+            step = max(count // TRAINING_PASSAGES, 1)
+            factory = choose(self._options.index, count)
+            _, sample = _joined(iter(()) if factory == EXACT else self._rows(connection, 0, step), dimension)
+            nearest = Nearest.build(factory, dimension, sample, self._rows(connection, 0))
+        return DenseView.of(dimension, now, nearest)
+
+    def _rows(self, connection: Connection, since: int, step: int = 1) -> Iterator[tuple[Numbers, Vectors]]:
+        rows = connection.execute(*log.added("p.number, p.embedding", since, "length(p.embedding) > 0", step))
+        while chunk := rows.fetchmany(_ROWS_AT_ONCE):
+            numbers = np.array([number for number, _ in chunk], dtype=np.int64)
+            vectors = np.frombuffer(b"".join(blob for _, blob in chunk), dtype=np.float32)
+            yield numbers, unit(vectors.reshape(len(chunk), -1))
+
+    def _load(self) -> DenseView | None:
+        """The view of the snapshot; None where that is the one looked at before, or of no use."""
+        try:
+            found = self._snapshot.stat()
+        except FileNotFoundError:
+            return None
+        if self._loaded == (found.st_ino, found.st_mtime_ns):
+            return None
+        self._loaded = (found.st_ino, found.st_mtime_ns)
+        return snapshot.load(self._snapshot, self._encoder.dimension, self._encoder.checksum)
+
+    # The sparse view; all of this under the writers' lock
+
+    def _open_sparse(self) -> SparseIndex:
+        try:
+            return SparseIndex.at(self._sparse_folder, self._options.language)
+        except ValueError:  # the database has all it takes to make it anew
+            return self._empty_sparse()
 
     def _follow_sparse(self) -> None:
-        try:
-            lock = self._writers.acquire(timeout=0)
-        except Timeout:
-            return  # the process that holds the lock is bringing this view up to date right now
-        with lock, self._database.reading() as connection:
-            self._sparse.reload()  # the process that held the lock until now may have brought the view up to date
-            now = generation(connection)
-            if self._sparse.change == now:
+        with self._database.reading() as connection:  # begun under the lock, so that no other has seen later changes
+            now = log.generation(connection)
+            since = self._sparse.reload().change  # another may have brought the view up to date before we had the lock
+            if since == now:
                 return
             try:
-                whole = self._sparse.change < now
+                whole = since < now and log.reaches(connection, since)
                 if whole:
                     self._apply_sparse(connection, now)
             except ValueError:  # a writer that was killed has left files behind that are in the way
                 whole = False
             if not whole:
-                self._sparse = self._empty_sparse()
-                self._apply_sparse(connection, now)
+                with self._as_rebuilding():
+                    self._sparse = self._empty_sparse()
+                    try:
+                        self._apply_sparse(connection, now)
+                    except ValueError as error:
+                        raise Unavailable(
+                            f"{self._sparse_folder} cannot be written ({error}); free some space on its disk"
+                        ) from error
 
     def _apply_sparse(self, connection: Connection, now: int) -> None:
-        since = self._sparse.change
-        rows = connection.execute(*_added("p.number, d.title, p.text", since))
-        self._sparse.apply(rows, _removed(connection, since), now)
+        since = self._sparse.view.change
+        rows = connection.execute(*log.added("p.number, d.title, p.text", since))
+        self._sparse.apply(rows, log.removed(connection, since), now)
 
-    def _open_sparse(self) -> SparseView:
-        try:
-            return SparseView.at(self._sparse_folder)
-        except ValueError:  # damaged, or of another schema: the database has all it takes to make it anew
-            with self._writers:
-                return self._empty_sparse()
-
-    def _empty_sparse(self) -> SparseView:
+    def _empty_sparse(self) -> SparseIndex:
         shutil.rmtree(self._sparse_folder, ignore_errors=True)
-        return SparseView.at(self._sparse_folder)
+        return SparseIndex.at(self._sparse_folder, self._options.language)
 
-    def _empty_dense(self) -> DenseView:
-        return DenseView(self._encoder.dimension, self._encoder.checksum)
-
-
-def generation(connection: Connection) -> int:
-    """The number of a collection's last change."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _added(columns: str, since: int) -> tuple[str, tuple[int, ...]]:
-    query = f"SELECT {columns} FROM passages p JOIN documents d ON d.number = p.document"
-    if not since:
-        return query, ()
-    return f"{query} WHERE p.number IN (SELECT passage FROM changes WHERE number > ? AND added)", (since,)
+    @contextmanager
+    def _as_rebuilding(self) -> Iterator[None]:
+        self.rebuilding = True
+        try:
+            yield
+        finally:
+            self.rebuilding = False
 
 
-def _removed(connection: Connection, since: int) -> list[int]:
-    if not since:
-        return []
-    query = "SELECT passage FROM changes WHERE number > ? AND NOT added"
-    return [row[0] for row in connection.execute(query, (since,))]
+def _joined(rows: Iterator[tuple[Numbers, Vectors]], dimension: int) -> tuple[Numbers, Vectors]:
+    chunks = [(np.empty(0, np.int64), np.empty((0, dimension), np.float32)), *rows]
+    return np.concatenate([numbers for numbers, _ in chunks]), np.concatenate([vectors for _, vectors in chunks])

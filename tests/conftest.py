@@ -17,6 +17,10 @@ settings.register_profile("lector", deadline=None)  # how long an example takes 
 settings.load_profile("lector")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "asyncio: on Haystack's asynchronous contract tests, which anyio runs here")
+
+
 @pytest.fixture(scope="session")
 def encoder() -> Encoder:
     return Encoder.load("encoder", threads=2)

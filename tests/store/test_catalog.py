@@ -1,12 +1,17 @@
 """All collections of a data directory, by name."""
 
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from store.catalog import Catalog
-from store.errors import InvalidInput, NotFound
-from tests.store.made import ENCODER, document
+from store.collection import Collection
+from store.errors import Conflict, Damaged, InvalidInput, NotFound
+from store.views import EncoderIdentity, Options
+from tests.store.made import ENCODER, assert_views_agree, document, embedding, found_ids
 
 
 def test_collections_are_made_and_found_by_name(tmp_path: Path) -> None:
@@ -41,3 +46,157 @@ def test_names_that_could_leave_the_directory_are_refused(tmp_path: Path, name: 
     with pytest.raises(InvalidInput, match="cannot be a collection's name"):
         Catalog(tmp_path, ENCODER).get(name, create=True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    """With one collection, `letters`, of three documents."""
+    made = Catalog(tmp_path / "data", ENCODER)
+    made.create("letters").write([document(i, f"every letter {i}", parts=1) for i in "abc"])
+    yield made
+    made.close()
+
+
+def test_a_collection_is_created_once_with_its_options(catalog: Catalog) -> None:
+    options = Options("german", "SQ8", 20)
+    made = catalog.create("briefe", options)
+    made.write([document("a", "jeder Brief every"), document("b", "zwei Häuser every")])
+    assert found_ids(made, "briefe") == ["a"]
+    assert found_ids(made, "Haus") == ["b"]
+    assert_views_agree(made)
+    with pytest.raises(Conflict, match="there is a collection 'briefe' already"):
+        catalog.create("briefe")
+    made.close()
+    again = Collection(made.folder, ENCODER)
+    assert again.options == options
+    assert found_ids(again, "Haus") == ["b"]
+    again.close()
+    english = Collection(made.folder, ENCODER, Options())  # the views are made anew
+    assert found_ids(english, "Haus") == []
+    assert found_ids(english, "häuser") == ["b"]
+    assert_views_agree(english)
+    english.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (Options("klingon"), "no stemmer for the language 'klingon'"),
+        (Options(index="HNSW32,SQ7"), "'HNSW32,SQ7' cannot be a dense index of 8 dimensions"),
+        (Options(index="PQ2x4"), "IndexPQ takes no filters"),
+        (Options(index=""), "cannot be a dense index"),
+        (Options(effort=0), "effort 0 is below 1"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(catalog: Catalog, options: Options, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        catalog.create("new", options)
+    assert catalog.names() == ["letters"]
+
+
+def test_a_collection_is_described(catalog: Catalog) -> None:
+    described = catalog.describe("letters")
+    assert (described.name, described.state, described.documents, described.passages) == ("letters", "READY", 3, 3)
+    assert (described.encoder, described.dimension, described.options) == (ENCODER.checksum, 8, Options())
+    assert described.generation == catalog.get("letters").state().generation == 3
+    assert described.bytes > (catalog.get("letters").folder / "lector.db").stat().st_size
+    other = Collection(catalog.get("letters").folder, ENCODER)
+    other.write([document("d", "every d")])
+    other.close()
+    assert catalog.describe("letters").state == "CATCHING_UP"
+    catalog.get("letters").refresh()
+    assert catalog.describe("letters").state == "READY"
+    with pytest.raises(NotFound):
+        catalog.describe("missing")
+
+
+def test_a_damaged_collection_is_described_as_such(catalog: Catalog) -> None:
+    folder = catalog.get("letters").folder
+    catalog.close()
+    (folder / "lector.db").write_bytes(b"no database " * 1000)
+    described = catalog.describe("letters")
+    assert (described.state, described.documents) == ("DAMAGED", 0)
+    assert "restore it from a backup" in described.reason
+
+
+def test_a_renamed_collection_is_found_by_its_new_name_only(catalog: Catalog) -> None:
+    held = catalog.get("letters")
+    elsewhere = Catalog(held.folder.parent, ENCODER)
+    elsewhere.get("letters")
+    catalog.create("taken")
+    with pytest.raises(Conflict, match="there is a collection 'taken' already"):
+        catalog.rename("letters", "taken")
+    catalog.rename("letters", "post")
+    for one in (catalog, elsewhere):
+        assert one.names() == ["post", "taken"]
+        with pytest.raises(NotFound, match="no collection 'letters'"):
+            one.get("letters")
+        assert_views_agree(one.get("post"))
+    with pytest.raises(NotFound, match="deleted or renamed"):
+        held.write([document("d", "every d")])
+    assert not (held.folder.parent / "letters").exists()
+    catalog.create("letters").write([document("z", "every z")])
+    assert found_ids(elsewhere.get("letters"), "every") == ["z"]
+    assert found_ids(elsewhere.get("post"), "every") == ["a", "b", "c"]
+    elsewhere.close()
+
+
+def test_a_deleted_collection_is_gone_but_for_searches_that_had_begun(catalog: Catalog) -> None:
+    held = catalog.get("letters")
+    with held.reading() as reading:
+        catalog.delete("letters")
+        assert len(reading.search_sparse("every", 5)) == len(reading.search_dense(embedding("x"), 5)) == 3
+        assert [d.id for d in reading.documents()] == ["a", "b", "c"]
+    assert list(held.folder.parent.iterdir()) == []
+    with pytest.raises(NotFound, match="no collection 'letters'"):
+        catalog.get("letters")
+    with pytest.raises(NotFound, match="deleted or renamed"):
+        held.delete(["a"])
+    assert list(held.folder.parent.iterdir()) == []
+    catalog.create("letters")
+    assert catalog.describe("letters").documents == 0
+
+
+def test_a_backup_made_while_others_write_is_restored_whole(catalog: Catalog, tmp_path: Path) -> None:
+    collection = catalog.get("letters")
+    done = threading.Event()
+
+    def write() -> None:
+        for i in range(1000):
+            if done.is_set():
+                return
+            collection.write([document(f"{i}-{j}", "every apple") for j in range(3)])
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        for i in range(3):
+            collection.backup(tmp_path / f"backup{i}")
+        done.set()
+        writing.result()
+    for i in range(3):
+        restored = catalog.restore(tmp_path / f"backup{i}", f"restored{i}")
+        assert restored.state().documents % 3 == 0
+        assert_views_agree(restored)
+        restored.write([document("new", "every new")])
+        assert_views_agree(restored)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup0", "backup1", "backup2", "data"]
+
+
+def test_a_backup_that_is_none_is_not_restored(catalog: Catalog, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    catalog.get("letters").backup(backup)
+    whole = backup.read_bytes()
+    with pytest.raises(Conflict, match="'letters' already"):
+        catalog.restore(backup, "letters")
+    with pytest.raises(NotFound, match="there is no backup"):
+        catalog.restore(tmp_path / "missing", "new")
+    for content in (b"", b"x" * 5000, whole[: len(whole) // 2], whole[:4096] + bytes(4096) + whole[8192:]):
+        backup.write_bytes(content)
+        with pytest.raises(Damaged, match="backup"):
+            catalog.restore(backup, "new")
+    backup.write_bytes(whole)
+    other = Catalog(tmp_path / "data", EncoderIdentity("f" * 64, 8))
+    with pytest.raises(Conflict, match="another encoder"):
+        other.restore(backup, "new")
+    assert catalog.names() == ["letters"]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["letters"]

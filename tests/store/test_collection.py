@@ -3,6 +3,7 @@
 import hashlib
 import math
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 
 from store.collection import Collection
-from store.errors import Conflict, InvalidInput, NotFound
+from store.errors import Conflict, Duplicate, InvalidInput, NotFound, Unavailable
 from store.records import NewDocument, NewPassage
 from store.views import EncoderIdentity
 from tests.store.made import ENCODER, assert_views_agree, document, embedding, found_ids
+
+NAMED_A = {"field": "id", "operator": "==", "value": "a"}
 
 
 def test_a_document_is_found_as_it_was_written(collection: Collection) -> None:
@@ -63,6 +66,91 @@ def test_deleting_returns_how_many_there_were(collection: Collection) -> None:
         collection.document_text("a")
 
 
+def test_what_is_there_already_is_replaced_skipped_or_refused(collection: Collection) -> None:
+    collection.write([document("a", "every apple"), document("b", "every banana")])
+    new = [document("a", "every cherry"), document("c", "every cherry"), document("c", "every date")]
+    before = collection.state()
+    with pytest.raises(Duplicate, match="'a' is in collection 'letters' already"):
+        collection.write([document("d", "every date"), new[0]], "fail")
+    with pytest.raises(Duplicate, match="'c' comes twice"):
+        collection.write(new[1:], "fail")
+    assert collection.state() == before
+    assert collection.write(new, "skip") == 1
+    assert [collection.document_text(i) for i in "abc"] == ["every apple", "every banana", "every cherry"]
+    assert collection.write(new) == 2
+    assert [collection.document_text(i) for i in "abc"] == ["every cherry", "every banana", "every date"]
+    assert collection.write([document("d", "every elder")], "fail") == 1
+    assert_views_agree(collection)
+
+
+def test_deleting_by_a_filter_and_everything(collection: Collection) -> None:
+    collection.write([document(i, f"every letter {i}", meta={"vowel": i in "ae"}) for i in "abcde"])
+    vowels = {"field": "meta.vowel", "operator": "==", "value": True}
+    assert collection.delete_matching(vowels) == 2
+    assert collection.delete_matching(vowels) == 0
+    assert [d.id for d in collection.documents()] == ["b", "c", "d"]
+    with pytest.raises(InvalidInput, match=r"empty filter would match every document; .* delete_all"):
+        collection.delete_matching({})
+    assert_views_agree(collection)
+    collection.finish_source("", "v1", ["b", "c", "d"])
+    assert collection.delete_all() == 3
+    assert (collection.documents(), collection.sources()) == ([], {})
+    assert_views_agree(collection)
+
+
+def test_metadata_are_updated_without_touching_passages(collection: Collection) -> None:
+    collection.write([document(i, f"every {i}", meta={"kept": [1, 2.0], "x": {"y": 1}}) for i in "ab"])
+    numbers = [hit.number for hit in collection.search_sparse("every", 5)]
+    assert collection.update_meta(NAMED_A, {"x": None, 'quo"ted.': "ß", "n": 1.0}) == 1
+    metas = {d.id: d.meta for d in collection.documents()}
+    assert metas["a"] == {"kept": [1, 2.0], "x": None, 'quo"ted.': "ß", "n": 1.0}
+    assert isinstance(metas["a"]["n"], float)
+    assert metas["b"] == {"kept": [1, 2.0], "x": {"y": 1}}
+    assert [hit.number for hit in collection.search_sparse("every", 5)] == numbers
+    found = collection.search_sparse("every", 5, {"field": "n", "operator": "==", "value": 1})
+    assert [p.document.id for p in collection.passages([hit.number for hit in found]).values()] == ["a"]
+    assert_views_agree(collection)
+    with pytest.raises(InvalidInput, match="empty filter"):
+        collection.update_meta({}, {"x": 1})
+    for bad in ({"x": math.inf}, {"x": Path("y")}, {"x": "\ud83d"}):
+        with pytest.raises(InvalidInput, match=r"metadata .* cannot be stored"):
+            collection.update_meta(NAMED_A, bad)
+
+
+def test_a_passage_without_an_embedding_is_found_by_its_words_only(collection: Collection) -> None:
+    collection.write([NewDocument("a", "every apple", (NewPassage(0, 11, None),)), document("b", "every berry")])
+    assert found_ids(collection, "every") == ["a", "b"]
+    (only,) = collection.search_dense(embedding("x"), 5)
+    assert collection.passages([only.number])[only.number].document.id == "b"
+    assert list(collection.embeddings([1, 2])) == [only.number]
+
+
+def test_embeddings_are_compared_by_their_cosines_and_kept_as_they_are(collection: Collection) -> None:
+    far = 50 * embedding("far")
+    collection.write([NewDocument("a", "long", (NewPassage(0, 4, far),)), document("b", "near")])
+    hits = collection.search_dense(3 * embedding("near"), 2)
+    assert [hit.score for hit in hits] == pytest.approx([1.0, float(embedding("far") @ embedding("near"))], abs=1e-5)
+    np.testing.assert_array_equal(collection.embeddings([1])[1], far)
+
+
+def test_a_reading_keeps_its_generation(collection: Collection) -> None:
+    collection.write([document("a", "every apple"), document("b", "every berry")])
+    with collection.reading() as reading:
+        collection.write([document("a", "every cherry"), document("c", "every date")])
+        collection.delete(["b"])
+        collection.update_meta(NAMED_A, {"x": 1})
+        assert [d.id for d in reading.documents()] == ["a", "b"]
+        assert reading.document_text("a") == "every apple"
+        assert reading.documents({"field": "x", "operator": "==", "value": 1}) == []
+        for hits in (reading.search_sparse("every", 9), reading.search_dense(embedding("x"), 9)):
+            assert sorted(p.text for p in reading.passages([hit.number for hit in hits]).values()) == [
+                "every apple",
+                "every berry",
+            ]
+    assert [d.id for d in collection.documents()] == ["a", "c"]
+    assert_views_agree(collection)
+
+
 def test_a_deleted_passages_number_is_never_used_again(collection: Collection) -> None:
     collection.write([document("a", "every apple")])
     (before,) = collection.search_sparse("apple", 1)
@@ -101,6 +189,7 @@ BAD: dict[str, NewDocument] = {
     "empty passage": NewDocument("bad", "short", (NewPassage(2, 2, embedding("x")),)),
     "negative start": NewDocument("bad", "short", (NewPassage(-1, 2, embedding("x")),)),
     "other dimension": NewDocument("bad", "short", (NewPassage(0, 2, np.ones(9, dtype=np.float32)),)),
+    "embedding that is not finite": NewDocument("bad", "short", (NewPassage(0, 2, np.full(8, np.nan, np.float32)),)),
     "meta that is not JSON": replace(GOOD, id="bad", meta={"when": Path("x")}),
     "meta that is not a number": replace(GOOD, id="bad", meta={"size": math.nan}),
     "half a surrogate pair": replace(GOOD, id="bad", title="\ud83d"),
@@ -137,20 +226,42 @@ def test_an_error_inside_the_transaction_leaves_nothing(collection: Collection) 
     assert_views_agree(collection)
 
 
+def test_a_full_disk_leaves_nothing_of_a_batch(collection: Collection) -> None:
+    collection.write([document("old", "every old text")])
+    with collection._database.writing() as connection:  # the next transaction has the same connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 5}")
+    before = collection.state()
+    with pytest.raises(Unavailable, match=r"lector\.db is full; nothing of this batch was written"):
+        collection.write([document(str(i), "every long text " * 100) for i in range(99)])
+    assert collection.state() == before
+    with collection._database.writing() as connection:
+        connection.execute("PRAGMA max_page_count = 1000000")
+    collection.write([document("new", "every new text")])
+    assert_views_agree(collection)
+
+
 def test_the_generation_rises_with_every_change_and_only_then(collection: Collection) -> None:
     assert (collection.state().generation, collection.state().documents) == (0, 0)
     seen = [0]
-    for change in (
+    changes: list[Callable[[], int]] = [
         lambda: collection.write([document("a", "every a", parts=2)]),
         lambda: collection.write([document("a", "every b")]),
         lambda: collection.write([document("bare", "")]),
         lambda: collection.delete(["bare"]),
-        lambda: collection.delete(["a"]),
-    ):
+        lambda: collection.delete_all(),
+        lambda: collection.write([document("a", "every a")]),
+        lambda: collection.update_meta(NAMED_A, {"x": 1}),
+        lambda: collection.delete_matching(NAMED_A),
+    ]
+    for change in changes:
         change()
         seen.append(collection.state().generation)
     assert seen == sorted(set(seen))
     collection.delete(["a"])
+    collection.delete_all()
+    collection.delete_matching(NAMED_A)
+    collection.update_meta(NAMED_A, {"x": 1})
     collection.finish_source("x", "v", [])
     assert collection.state().generation == seen[-1]
 

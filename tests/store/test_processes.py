@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +13,14 @@ from pathlib import Path
 
 import pytest
 
-import store.collection
+import store.views
+import store.writer_lock
 from store.collection import Collection
 from store.errors import Conflict
+from store.sparse import SparseView
 from tests.store.made import ENCODER, ROOT, assert_views_agree, document, embedding, found_ids
+
+EVERY = {"field": "id", "operator": "!=", "value": None}
 
 SEARCHER = """
 import json, sys
@@ -99,12 +104,13 @@ def test_a_search_while_another_process_finishes_its_writing_adds_nothing_twice(
     sparse = collection._views._sparse
     reload = sparse.reload
 
-    def and_then_the_other_finishes() -> None:
-        reload()
+    def and_then_the_other_finishes() -> SparseView:
+        view = reload()
         monkeypatch.undo()
         other.refresh()
+        return view
 
-    monkeypatch.setattr(other._views, "refresh", lambda: None)  # its transaction is through, its views are still behind
+    monkeypatch.setattr(other, "refresh", lambda: None)  # its transaction is through, its views are still behind
     other.write([document("a", "every a")])
     monkeypatch.setattr(sparse, "reload", and_then_the_other_finishes)
     collection.search_sparse("every", 5)
@@ -136,18 +142,22 @@ def test_threads_can_write_and_search_at_once(collection: Collection) -> None:
 def test_a_collection_that_another_process_holds_can_be_read_but_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store.collection, "WRITER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(store.writer_lock, "WRITER_TIMEOUT_S", 0.2)
     collection = Collection(tmp_path / "letters", ENCODER)
     collection.write([document("a", "every a")])
     holder = start(HOLDER, collection.folder)
     assert read_line(holder) == "held"
-    for change in (
+    changes: list[Callable[[], int]] = [
         lambda: collection.write([document("b", "every b")]),
         lambda: collection.delete(["a"]),
         lambda: collection.finish_source("x", "v", []),
         lambda: collection.delete_source("x"),
-    ):
-        with pytest.raises(Conflict, match="another process has been writing to collection 'letters'"):
+        lambda: collection.delete_matching(EVERY),
+        lambda: collection.update_meta(EVERY, {"x": 1}),
+        lambda: collection.delete_all(),
+    ]
+    for change in changes:
+        with pytest.raises(Conflict, match="another writer has held collection 'letters'"):
             change()
     assert found_ids(collection, "every") == ["a"]
     reader = Collection(tmp_path / "letters", ENCODER)
@@ -157,6 +167,50 @@ def test_a_collection_that_another_process_holds_can_be_read_but_not_written(
     collection.write([document("b", "every b")])
     assert_views_agree(collection)
     collection.close()
+
+
+def test_a_second_writer_waits_for_the_first_in_threads_too(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadPoolExecutor(1) as pool, collection.alone():
+        waiting = pool.submit(collection.write, [document("a", "every a")])
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.1)
+    assert waiting.result(timeout=10) == 1
+    monkeypatch.setattr(store.writer_lock, "WRITER_TIMEOUT_S", 0.1)
+    with ThreadPoolExecutor(1) as pool, collection.alone():
+        refused = pool.submit(collection.write, [document("b", "every b")])
+        with pytest.raises(Conflict, match="another writer has held collection 'letters'"):
+            refused.result(timeout=10)
+    assert_views_agree(collection)
+
+
+def test_a_search_waits_for_the_sparse_view_that_another_process_is_changing(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Collection(collection.folder, ENCODER)
+    changed = threading.Event()
+    refresh = other.refresh
+
+    def slowly() -> None:
+        changed.set()
+        time.sleep(0.2)
+        refresh()
+
+    monkeypatch.setattr(other, "refresh", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(other.write, [document("a", "every a")])
+        assert changed.wait(10)  # the transaction is through, the views are still behind
+        assert found_ids(collection, "every") == ["a"]
+        writing.result()
+        monkeypatch.setattr(store.views, "FOLLOWED_WITHIN_S", 0.0)
+        changed.clear()
+        writing = pool.submit(other.write, [document("b", "every b")])
+        assert changed.wait(10)
+        assert found_ids(collection, "every") == ["a"]  # as it was
+        writing.result()
+    assert found_ids(collection, "every") == ["a", "b"]
+    other.close()
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -3,14 +3,17 @@
 import json
 import random
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import store.views
+from store import seal, snapshot
 from store.collection import Collection
-from store.dense import DenseView
+from store.dense import DenseView, Recent
+from store.nearest import Nearest
 from tests.store.made import ENCODER, assert_views_agree, document, embedding
 
 
@@ -43,7 +46,7 @@ def test_a_collection_is_reopened_whole(closed: Path) -> None:
 
 
 def test_closing_leaves_a_snapshot_and_opening_loads_it(closed: Path) -> None:
-    view = DenseView.load(closed / "dense.snapshot", ENCODER.dimension, ENCODER.checksum)
+    view = snapshot.load(closed / "dense.snapshot", ENCODER.dimension, ENCODER.checksum)
     assert view is not None
     assert len(view) == 10
     collection = Collection(closed, ENCODER)
@@ -75,7 +78,9 @@ def test_lost_views_are_made_again(closed: Path, lost: str) -> None:
     assert_opens_whole(closed)
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"lector dense view 1\n", b"lector dense view 1\n[]\nx", bytes(500)])
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"lector dense view 2\n", b"lector dense view 2\n00000000\n[]\nx", bytes(500)]
+)
 def test_a_snapshot_that_is_none_is_ignored(closed: Path, content: bytes) -> None:
     (closed / "dense.snapshot").write_bytes(content)
     assert_opens_whole(closed)
@@ -91,24 +96,28 @@ def test_a_snapshot_with_any_byte_wrong_or_missing_is_ignored(closed: Path) -> N
     ]
     for damaged in [*wrong, *(whole[:at] for at in range(0, len(whole), 31)), whole + b"x"]:
         path.write_bytes(damaged)
-        assert DenseView.load(path, ENCODER.dimension, ENCODER.checksum) is None
+        assert snapshot.load(path, ENCODER.dimension, ENCODER.checksum) is None
     path.write_bytes(whole)
-    assert DenseView.load(path, ENCODER.dimension, ENCODER.checksum) is not None
-    assert DenseView.load(path, ENCODER.dimension, "another encoder") is None
-    assert DenseView.load(path, ENCODER.dimension + 1, ENCODER.checksum) is None
+    assert snapshot.load(path, ENCODER.dimension, ENCODER.checksum) is not None
+    assert snapshot.load(path, ENCODER.dimension, "another encoder") is None
+    assert snapshot.load(path, ENCODER.dimension + 1, ENCODER.checksum) is None
 
 
 def test_a_saved_dense_view_is_loaded_as_it_was(tmp_path: Path) -> None:
-    view = DenseView(ENCODER.dimension, ENCODER.checksum)
-    view.add(np.array([3, 9, 4]), np.stack([embedding(text) for text in "abc"]))
-    view.remove(np.array([9, 77]))
-    view.change = 12
-    view.save(tmp_path / "view")
-    loaded = DenseView.load(tmp_path / "view", ENCODER.dimension, ENCODER.checksum)
+    vectors = np.stack([embedding(text) for text in "abcd"])
+    nearest = Nearest.build("Flat", ENCODER.dimension, vectors, [(np.array([3, 4]), vectors[:2])])
+    recent = Recent(np.array([7, 9]), vectors[2:])
+    view = DenseView.of(ENCODER.dimension, 10, nearest).following(recent, np.array([77, 9, 3]), 12)
+    nearest = view.nearest.extended(view.recent.numbers, view.recent.vectors)
+    view = DenseView.of(ENCODER.dimension, 12, nearest, np.array([False, True, True]))
+    snapshot.save(view, tmp_path / "view", "encoder")
+    loaded = snapshot.load(tmp_path / "view", ENCODER.dimension, "encoder")
     assert loaded is not None
-    assert loaded.change == 12
+    assert (loaded.change, len(loaded), loaded.dead) == (12, 2, 1)
     assert loaded.search(embedding("c"), 5) == view.search(embedding("c"), 5)
-    assert loaded.search(embedding("c"), 1)[0].number == 4
+    assert loaded.search(embedding("c"), 1)[0].number == 7
+    more = loaded.nearest.extended(np.array([11]), embedding("e")[None])
+    assert len(more) == 4
 
 
 @pytest.mark.parametrize("files", ["meta.json", "*.term", "*.idx", "*.fast"])
@@ -126,6 +135,32 @@ def test_a_damaged_tantivy_folder_is_made_again(closed: Path, files: str) -> Non
         collection = Collection(closed, ENCODER)
         assert_views_agree(collection)
         collection.close()
+
+
+def test_any_flipped_byte_of_the_sparse_view_is_noticed(closed: Path) -> None:
+    index = closed / "sparse"
+    seal.check(index)
+    rng = random.Random(6)
+    for path in [*index.glob("*.*"), index / "meta.json", index / "meta.crc32"]:
+        whole = path.read_bytes()
+        if path.name.startswith(".") or path.suffix == ".del":
+            continue
+        # A footer's last numbers, tantivy's version, are not part of what it protects; the index reads none of them.
+        for at in rng.sample(range(len(whole)), min(len(whole), 25)):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << rng.randrange(8)]) + whole[at + 1 :])
+            if b'"version"' not in whole or at < whole.rindex(b'{"version"'):
+                with pytest.raises(ValueError, match=r"checksum|end as"):
+                    seal.check(index)
+        path.write_bytes(whole)
+    seal.check(index)
+
+
+@pytest.mark.parametrize("suffix", ["term", "idx", "fast", "pos", "fieldnorm", "json"])
+def test_a_sparse_view_with_a_flipped_byte_is_made_again(closed: Path, suffix: str) -> None:
+    path = next((closed / "sparse").glob(f"*.{suffix}"))
+    whole = path.read_bytes()
+    path.write_bytes(bytes([whole[0] ^ 4]) + whole[1:])
+    assert_opens_whole(closed)
 
 
 def test_a_tantivy_index_of_another_schema_is_made_again(closed: Path) -> None:
@@ -163,5 +198,42 @@ def test_files_that_a_killed_writer_left_in_the_way_are_no_hindrance(closed: Pat
     collection.delete(["a2"])
     assert_views_agree(collection)
     collection.write([document("c", "every c")])
+    assert_views_agree(collection)
+    collection.close()
+
+
+def test_the_log_forgets_what_every_view_has_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.views, "SNAPSHOT_EVERY", 5)
+    folder = tmp_path / "letters"
+    collection = Collection(folder, ENCODER)
+    late = Collection(folder, ENCODER)
+    for i in range(20):
+        collection.write([document(str(i), f"every {i}")])
+    collection.delete(["3"])
+    generation = collection.state().generation
+    with sqlite3.connect(folder / "lector.db") as database:
+        (kept,) = database.execute("SELECT count(*) FROM changes").fetchone()
+    database.close()
+    assert kept < 15
+    assert generation == 21
+    assert_views_agree(late)  # it has to begin anew, for the log no longer reaches back to where it stands
+    assert late.state().generation == generation
+    for one in (late, collection):
+        one.close()
+    shutil.rmtree(folder / "sparse")
+    (folder / "dense.snapshot").unlink()
+    again = Collection(folder, ENCODER)
+    assert_views_agree(again)
+    again.write([document("new", "every new")])
+    assert_views_agree(again)
+    again.close()
+
+
+def test_an_index_with_many_dead_passages_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.views, "SNAPSHOT_EVERY", 5)
+    collection = Collection(tmp_path / "letters", ENCODER)
+    collection.write([document(str(i), f"every {i}") for i in range(20)])
+    collection.delete([str(i) for i in range(10)])
+    assert len(collection._views._dense.nearest) == 10
     assert_views_agree(collection)
     collection.close()

@@ -7,7 +7,7 @@ import pytest
 
 from store.collection import Collection
 from store.errors import InvalidInput
-from store.sparse import SparseView
+from store.sparse import SparseIndex
 from tests.store.made import EVERYTHING, document, embedding, found_ids
 
 
@@ -120,15 +120,15 @@ def test_bm25_is_close_to_an_independent_implementation() -> None:
     rng = np.random.default_rng(3)
     words = [f"w{i}" for i in range(30)]
     texts = [" ".join(rng.choice(words, size=rng.integers(3, 20))) for _ in range(50)]
-    view = SparseView.in_memory()
-    view.apply((number, "", text) for number, text in enumerate(texts))
+    index = SparseIndex.in_memory()
+    index.apply((number, "", text) for number, text in enumerate(texts))
     database = sqlite3.connect(":memory:")
     database.execute("CREATE VIRTUAL TABLE texts USING fts5(text)")
     database.executemany("INSERT INTO texts (rowid, text) VALUES (?, ?)", enumerate(texts))
     for question in ("w1", "w2 w7", "w3 w4 w5 w29"):
         query = "SELECT rowid, -bm25(texts) FROM texts WHERE texts MATCH ?"
         expected = dict(database.execute(query, (" OR ".join(question.split()),)))
-        found = {hit.number: hit.score for hit in view.search(question, len(texts))}
+        found = {hit.number: hit.score for hit in index.view.search(question, len(texts))}
         assert found.keys() == expected.keys()
         correlation = np.corrcoef([found[n] for n in found], [expected[n] for n in found])[0, 1]
         assert correlation > 0.95
