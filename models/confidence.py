@@ -9,8 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 from models.answers import Candidate, Place
+from store.errors import Damaged
 
 FEATURES = ("bias", "margin", "lead", "agreement", "rank", "standing")
+LENGTHS = {"answer": len(FEATURES), "no_answer": len(FEATURES), "margin_limit": 1}  # of what a card's calibration holds
 REFUSED_FROM = 0.5  # probability of no answer from which a question is refused, where no bound is given
 LEAD_OF_ONLY_ONE = 10.0  # logits; also the most that a lead counts for
 
@@ -58,6 +60,17 @@ class Calibration:
     """A reader's fitted weights."""
 
     def __init__(self, weights: Mapping[str, Sequence[float]]) -> None:
+        """Take what a card's `calibration` holds; what it lacks is uncalibrated.
+
+        Raises:
+            Damaged: it was fitted for other features than these.
+        """
+        for name, row in weights.items():
+            if len(row) != LENGTHS.get(name) or not all(map(math.isfinite, row)):
+                raise Damaged(
+                    f"the calibration in the reader's card has {name!r} = {list(row)}; this version takes {LENGTHS} "
+                    f"finite numbers, for the features {', '.join(FEATURES)}. Fit it with `lector evaluate calibrate`"
+                )
         self._answer = tuple(weights.get("answer", UNCALIBRATED["answer"]))
         self._no_answer = tuple(weights.get("no_answer", UNCALIBRATED["no_answer"]))
         self._margin_limit = weights.get("margin_limit")
@@ -71,7 +84,6 @@ class Calibration:
         best = max(rows, key=lambda row: log_odds(self._answer, row), default=None)
         none = probability(self._no_answer, best) if best else 1.0
         return [probability(self._answer, row) for row in rows], none
-
 
     def settled(self, candidates: Sequence[Candidate], standing: Sequence[float], read: int) -> bool:
         """Whether the first answer after `read` of the passages will, most likely, be the first after all of them.

@@ -2,35 +2,85 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from store.errors import LectorError
+from models.evaluation.pipeline import evaluate_pipeline
+from models.evaluation.retriever import evaluate_retriever
+from models.evaluation.terminal import check_outputs, errors_shown, show, with_bars
 
 evaluate = typer.Typer(help="Measure what was built, and fit its confidence.", no_args_is_help=True)
+evaluate.command("retriever")(evaluate_retriever)
+evaluate.command("pipeline")(evaluate_pipeline)
+
+Reader = Annotated[str, typer.Option(help="A shipped reader's name, or a model's directory.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread over a file.")]
+JsonOut = Annotated[Path | None, typer.Option("--json", help="Write the report here.")]
+Threads = Annotated[int, typer.Option(min=0, help="Cores to use; 0 takes all.")]
 
 
 @evaluate.command("reader")
 def evaluate_reader(
     files: Annotated[list[Path], typer.Argument(help="SQuAD JSON files, also gzipped.")],
-    reader: Annotated[str, typer.Option(help="A shipped reader's name, or a model's directory.")] = "base",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread over a file.")] = None,
-    json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Cores to use; 0 takes all.")] = 0,
+    reader: Reader = "base",
+    max_length: Annotated[int | None, typer.Option(min=1, max=512, help="Tokens of a window, not the card's.")] = None,
+    doc_stride: Annotated[
+        int | None, typer.Option(min=1, help="Passage tokens between two windows' starts, not the card's.")
+    ] = None,
+    limit: Limit = None,
+    predictions: Annotated[Path | None, typer.Option(help="Write each question's answer here, as JSONL.")] = None,
+    json_out: JsonOut = None,
+    threads: Threads = 0,
 ) -> None:
-    """EM and F1 on SQuAD files: the best span against several references, with SQuAD's normalisation."""
-    from models.evaluation.reader import evaluate_files
+    """EM and F1 on SQuAD files, by question type, answer length and, in long contexts, answer position."""
+    from models.artifact import load_artifact
+    from models.evaluation.reader_report import evaluate_files, table
 
-    try:
-        report = evaluate_files(files, reader, limit, threads)
-    except LectorError as error:
-        typer.secho(f"lector evaluate reader: {error}", fg="red", err=True)
-        raise typer.Exit(2) from error
+    chosen = {"max_length": max_length, "doc_stride": doc_stride}
+    with errors_shown("lector evaluate reader"):
+        check_outputs(predictions, json_out)
+        report = evaluate_files(
+            files,
+            load_artifact(reader, "reader"),
+            settings={name: value for name, value in chosen.items() if value is not None},
+            limit=limit,
+            threads=threads,
+            predictions_out=predictions,
+            track=with_bars(),
+        )
     for name, scores in report["files"].items():
-        typer.echo(f"{name}: {', '.join(f'{key} {value}' for key, value in scores.items())}")
-    if json_out:
-        json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        show(table(name, scores))
+    _write(report, json_out)
+
+
+@evaluate.command("null-threshold")
+def evaluate_null_threshold(
+    files: Annotated[
+        list[Path], typer.Argument(help="SQuAD JSON files to fit on, also gzipped; not those you report.")
+    ],
+    reader: Reader = "base",
+    limit: Limit = None,
+    json_out: JsonOut = None,
+    threads: Threads = 0,
+) -> None:
+    """Fit the margin below which a context is held not to answer, and write it into the reader's card.
+
+    Of a file that the reader was trained on, only the questions whose contexts were held back then are used.
+    """
+    from models.artifact import load_artifact
+    from models.evaluation.null_threshold import fit_null_threshold
+
+    with errors_shown("lector evaluate null-threshold"):
+        check_outputs(json_out)
+        report = fit_null_threshold(files, load_artifact(reader, "reader"), limit, threads, with_bars())
+    counts = report["questions"]
+    typer.echo(
+        f"null threshold {report['null_threshold']:g}: F1 {report['f1']:.2f} ({report['has_answer_f1']:.2f} on "
+        f"{counts['with_answer']:,} questions with an answer, {report['no_answer_accuracy']:.2f} on "
+        f"{counts['without_answer']:,} without one)"
+    )
+    _write(report, json_out)
 
 
 @evaluate.command("calibrate")
@@ -38,27 +88,28 @@ def evaluate_calibrate(
     files: Annotated[
         list[Path], typer.Argument(help="SQuAD JSON files to fit on, also gzipped; not those you report.")
     ],
-    reader: Annotated[str, typer.Option(help="A shipped reader's name, or a model's directory.")] = "base",
+    reader: Reader = "base",
     encoder: Annotated[str, typer.Option(help="A shipped encoder's name, or a model's directory.")] = "encoder",
     passages: Annotated[int, typer.Option(min=1, help="Passages read for a question.")] = 10,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread over a file.")] = None,
-    json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Cores to use; 0 takes all.")] = 0,
+    limit: Limit = None,
+    json_out: JsonOut = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw reliability, and risk over coverage, here, as a PNG.")] = None,
+    threads: Threads = 0,
 ) -> None:
     """Fit a reader's confidence over a corpus of the files' contexts, and write it into the reader's card."""
-    from rich.console import Console
-    from rich.progress import track
-
     from models.evaluation.calibrate import calibrate
 
-    try:
-        console = Console(stderr=True)
-        report = calibrate(
-            files, reader, encoder, passages, threads, limit, lambda qs: track(list(qs), "questions", console=console)
-        )
-    except LectorError as error:
-        typer.secho(f"lector evaluate calibrate: {error}", fg="red", err=True)
-        raise typer.Exit(2) from error
+    with errors_shown("lector evaluate calibrate"):
+        check_outputs(json_out, plot)
+        report = calibrate(files, reader, encoder, passages, threads, limit, with_bars())
     typer.echo(", ".join(f"{name} {value:.4f}" for name, value in report["held_out"].items()))
-    if json_out:
-        json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    _write(report, json_out)
+    if plot:
+        from models.evaluation.calibration_plot import draw
+
+        draw(report, plot)
+
+
+def _write(report: dict[str, Any], path: Path | None) -> None:
+    if path:
+        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

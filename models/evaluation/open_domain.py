@@ -1,8 +1,9 @@
 """Questions asked of a whole corpus, as in service: retrieved passages, and some questions without an answer in it."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from models.answers import Candidate, merge
@@ -12,19 +13,35 @@ from models.evaluation.answers import best_over_references
 from models.evaluation.squad import Question
 from models.reader import Reader
 from models.retrieval import retrieve
+from models.spans import Span
 from store.collection import Collection
 from store.records import NewDocument, NewPassage
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, the candidates that were found for it, and what the references say of them."""
+    """A question, the passages that were retrieved and the spans read in them, and what the references say of these."""
 
     question: Question
-    candidates: tuple[Candidate, ...]  # by falling margin
-    f1: tuple[float, ...]  # of each candidate against the best reference; 0 where the corpus holds no answer
-    standing: tuple[float, ...]  # of the retrieved passages, see models.confidence
+    texts: tuple[str, ...]  # of the passages, by falling retrieval score
+    places: tuple[tuple[str, int], ...]  # each passage's document, and where it starts in its text
+    standing: tuple[float, ...]  # of each passage, see models.confidence
+    spans: tuple[list[Span], ...]  # of each passage
     answerable: bool  # its context is in the corpus
+
+    def after(self, read: int) -> list[Candidate]:
+        """The candidates by falling margin, once so many passages are read."""
+        return merge(self.texts[:read], self.places[:read], self.spans[:read])
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        return self.after(len(self.texts))
+
+    @cached_property
+    def f1(self) -> list[float]:
+        """Of each candidate against the best reference; 0 where the corpus holds no answer."""
+        references = [text for _, text in self.question.answers]
+        return [best_over_references(c.text, references)[1] if self.answerable else 0.0 for c in self.candidates]
 
 
 def is_left_out(context: str, share: float) -> bool:
@@ -53,21 +70,18 @@ def ask_all(
     collection: Collection,
     encoder: Encoder,
     reader: Reader,
-    questions: Sequence[Question],
+    questions: Iterable[Question],
     left_out: float,
     passages: int,
-    track: Callable[[Iterable[Question]], Iterable[Question]] = iter,
 ) -> list[Asked]:
-    """Retrieve and read for every question; `track` may wrap the loop into a progress bar."""
+    """Retrieve and read so many passages for every question."""
     asked = []
-    for question in track(questions):
+    for question in questions:
         found = retrieve(collection, encoder, question.text, passages).passages
-        texts = [r.passage.text for r in found]
-        spans = reader.read(question.text, texts)
-        candidates = merge(texts, [(r.passage.document.id, r.passage.start) for r in found], spans)
-        answerable = bool(question.answers) and not is_left_out(question.context, left_out)
-        references = [text for _, text in question.answers]
-        f1 = tuple(best_over_references(c.text, references)[1] if answerable else 0.0 for c in candidates)
+        texts = tuple(r.passage.text for r in found)
+        places = tuple((r.passage.document.id, r.passage.start) for r in found)
         standing = tuple(standings([r.score for r in found]))
-        asked.append(Asked(question, tuple(candidates), f1, standing, answerable))
+        spans = tuple(reader.read(question.text, texts))
+        answerable = bool(question.answers) and not is_left_out(question.context, left_out)
+        asked.append(Asked(question, texts, places, standing, spans, answerable))
     return asked

@@ -6,9 +6,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from store.errors import InvalidInput, NotFound
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def read_squad(path: Path) -> list[Question]:
         ) from error
 
 
-def spread(questions: list[Question], limit: int | None) -> list[Question]:
+def spread(questions: list[T], limit: int | None) -> list[T]:
     """`limit` of the questions, evenly spread over their order; all of them without a limit."""
     if limit is None or limit >= len(questions):
         return questions

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from models.answers import Candidate, Place
 from models.confidence import LEAD_OF_ONLY_ONE, Calibration, features, kept, probability, standings
+from store.errors import Damaged
 
 MARGINS = st.floats(-1e6, 1e6)
 STANDING = (1.0, 0.5, 0.25)  # of three retrieved passages
@@ -61,6 +62,23 @@ def test_agreement_and_lead_count_as_weighted() -> None:
     calibration = Calibration({"answer": (0.0, 0.0, 1.0, 2.0, 0.0, 0.0)})
     confidences, _ = calibration.judge([candidate(5.0, also=(1,)), candidate(4.0)], STANDING)
     assert confidences == pytest.approx([probability([1.0], [1 + 2 * math.log(2)]), probability([1.0], [-1.0])])
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"answer": (0.0,) * 5},
+        {"answer": (0.0,) * 6, "no_answer": (0.0,) * 7},
+        {"margin_limit": ()},
+        {"temperature": (1.0,)},
+        {"answer": (0.0, 0.0, 0.0, 0.0, 0.0, math.nan)},
+        {"no_answer": (math.inf,) * 6},
+    ],
+)
+def test_weights_of_other_features_are_refused_by_name(weights: dict[str, tuple[float, ...]]) -> None:
+    with pytest.raises(Damaged, match=f"{list(weights)[-1]!r}.*bias, margin, lead.*lector evaluate calibrate"):
+        Calibration(weights)
+    assert Calibration({"answer": (0.0,) * 6, "no_answer": (0.0,) * 6, "margin_limit": (1.0,)}).judge([], [])
 
 
 def test_without_a_candidate_there_is_surely_no_answer() -> None:

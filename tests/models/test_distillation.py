@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_positions_that_no_one_may_choose_do_not_disturb_the_soft_loss() -> None
 
 
 def test_hidden_states_are_compared_with_evenly_spaced_layers_of_the_teacher() -> None:
-    def states(values: list[float]) -> tuple[torch.Tensor, ...]:
+    def states(values: list[float]) -> tuple[Any, ...]:
         return tuple(torch.full((1, 3, 2), value) for value in values)
 
     nothing = torch.zeros(1, 3)
@@ -104,9 +105,15 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def training(base: Path, passes: float, **settings: object) -> ReaderTraining:
+def training(base: Path, passes: float, **settings: Any) -> ReaderTraining:
     chosen = TrainingSet(file=Path("train.json"), licence="CC0", passes=passes)
-    given = {"max_length": 48, "batch_tokens": 512, "learning_rate": 5e-3, "dropout": 0.0, "precision": "fp32"}
+    given: dict[str, Any] = {
+        "max_length": 48,
+        "batch_tokens": 512,
+        "learning_rate": 5e-3,
+        "dropout": 0.0,
+        "precision": "fp32",
+    }
     return ReaderTraining(base=str(base), train=(chosen,), freeze_embeddings=False, **(given | settings))
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer  # noqa: E
 
 from models.artifact import MODEL, load_artifact, write_card  # noqa: E402
 from models.compression.compress import compress  # noqa: E402
+from models.compression.precision import Precision  # noqa: E402
 from models.training.config import ReaderTraining, TrainingSet  # noqa: E402
 from models.training.reader import train_reader  # noqa: E402
 from models.training.restore import restore_reader  # noqa: E402
@@ -25,7 +27,9 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(scope="module")
 def tiny_fp32(tiny_reader: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compress(str(tiny_reader), "reader", tmp_path_factory.mktemp("fp32") / "reader", int8=False).folder
+    return compress(
+        str(tiny_reader), "reader", tmp_path_factory.mktemp("fp32") / "reader", precision=Precision.fp32
+    ).folder
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def tiny_int8(tiny_reader: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return compress(str(tiny_reader), "reader", tmp_path_factory.mktemp("int8") / "reader").folder
 
 
-def logits(folder: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+def logits(folder: Path) -> Any:
     network = AutoModelForQuestionAnswering.from_pretrained(folder).eval()
     encoded = AutoTokenizer.from_pretrained(folder)(
         "what colour is", "the house is red", return_token_type_ids=True, return_tensors="pt"

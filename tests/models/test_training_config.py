@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from models.training.base import locate_base
 from models.training.config import load_config
+from models.training.source import locate_base
 from store.errors import InvalidInput, NotFound
 
 GOOD = 'base = "x"\n[[train]]\nfile = "a.json"\nlicence = "CC0"\n'

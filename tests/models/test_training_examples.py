@@ -36,7 +36,9 @@ def test_a_label_stands_at_the_answer_wherever_a_window_holds_it_whole(
         found = label(window, passage, [(start, text[start:end])])
         if found.start == 0:
             assert found.end == 0
-            assert not (window.first <= first and last < window.first + window.count)
+            whole = window.first <= first and last < window.first + window.count
+            shared = first > 0 and passage.offsets[first - 1, 1] > start  # a letter of several tokens, cut by the window
+            assert not whole or shared
             continue
         at = found.start - window.at + window.first, found.end - window.at + window.first
         assert passage.offsets[at[0], 0] <= start

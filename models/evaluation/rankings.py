@@ -1,0 +1,133 @@
+"""Rankings of the passages that a retriever brings: one of ours over a collection, or any Haystack retriever."""
+
+import importlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from models.encoder import Encoder
+from models.evaluation.judgements import Query, Relevance, holds_answer
+from models.evaluation.ranking_metrics import Ranking
+from models.evaluation.terminal import Track, silently
+from models.retrieval import RetrieverName, retrieve
+from store.collection import Collection
+from store.errors import InvalidInput, LectorError, NotFound
+
+OURS: tuple[RetrieverName, ...] = get_args(RetrieverName)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A passage that a retriever brought."""
+
+    document: str  # id
+    passage: str  # id
+    text: str
+
+
+Search = Callable[[Query, int], Sequence[Found]]  # a question and how many passages, to the best of them
+
+
+def ours(collection: Collection, encoder: Encoder, retriever: RetrieverName) -> Search:
+    """One of the retrievers of the service."""
+
+    def search(query: Query, limit: int) -> list[Found]:
+        found = retrieve(collection, encoder, query.text, limit, retriever, query.filters).passages
+        return [Found(r.passage.document.id, r.passage.id, r.passage.text) for r in found]
+
+    return search
+
+
+def haystack(component: Any, name: str) -> Search:
+    """A Haystack retriever: what has `run(query, top_k)`, and `filters` where a question has some.
+
+    A document that names another as its `document_id`, as our components' do, is a passage of that one.
+    """
+    if hasattr(component, "warm_up"):
+        component.warm_up()
+
+    def search(query: Query, limit: int) -> list[Found]:
+        filters = {"filters": query.filters} if query.filters else {}
+        try:
+            documents = component.run(query=query.text, top_k=limit, **filters)["documents"]
+            return [Found(d.meta.get("document_id", d.id), d.id, d.content or "") for d in documents]
+        except LectorError:
+            raise
+        except Exception as error:
+            raise InvalidInput(
+                f"{name} failed on question {query.id!r} ({error!r}); a retriever takes run(query=..., top_k=...) and "
+                'gives {"documents": [...]}'
+            ) from error
+
+    return search
+
+
+def load_component(name: str, parameters: Mapping[str, Any]) -> Any:
+    """The Haystack component of the class at `package.module:Class`, made with these parameters.
+
+    Raises:
+        NotFound: there is no such module or class.
+        InvalidInput: the name is none of that form, or the class does not take the parameters.
+    """
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise InvalidInput(
+            f"unknown retriever {name!r}; choose of {', '.join(OURS)}, or name a class as package.module:Class"
+        )
+    try:
+        made = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise NotFound(f"there is no retriever {name!r} ({error}); give the path by which Python imports it") from error
+    try:
+        return made(**parameters)
+    except LectorError:
+        raise
+    except Exception as error:
+        raise InvalidInput(f"{name} cannot be made with the parameters {dict(parameters)} ({error!r})") from error
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """A YAML or JSON file of init parameters: of one class, or of several under their import paths.
+
+    Raises:
+        NotFound: there is no such file.
+        InvalidInput: it is neither, or holds something else.
+    """
+    import yaml
+
+    if not path.is_file():
+        raise NotFound(f"no file {path}; give a YAML or JSON file of a retriever's init parameters")
+    try:
+        text = path.read_text(encoding="utf-8")
+        parameters = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise InvalidInput(f"{path} is neither YAML nor JSON: {error}") from error
+    if not isinstance(parameters, dict) or not all(isinstance(name, str) for name in parameters):
+        raise InvalidInput(f"{path} holds {parameters!r:.60}; it has to map names of parameters to their values")
+    return parameters
+
+
+def rank(
+    search: Search, name: str, queries: Sequence[Query], relevance: Relevance, depth: int, track: Track = silently
+) -> list[Ranking]:
+    """Each question's ranking of `depth` passages, and what of it counts as relevant.
+
+    Of a document's passages the best counts as the document, so that a ranking of documents may be shorter.
+    """
+    search(queries[0], depth)  # what is loaded at the first question is not part of its time
+    rankings = []
+    for query in track(queries, name):
+        began = time.perf_counter()
+        found = search(query, depth)[:depth]
+        ms = 1000 * (time.perf_counter() - began)
+        texts: dict[str, str] = {}
+        for one in found:
+            texts.setdefault(one.document if relevance == "document" else one.passage, one.text)
+        relevant = query.relevant
+        if relevance == "answer":
+            relevant = {id_: 1 for id_, text in texts.items() if holds_answer(text, query.answers)}
+        rankings.append(Ranking(tuple(texts), relevant, ms))
+    return rankings

@@ -1,0 +1,103 @@
+"""What the evaluating commands share at a terminal: progress bars, options that are lists, errors as exit codes."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from store.errors import InvalidInput, LectorError, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+FAILED, INTERRUPTED = 2, 130  # exit codes
+WIDTH = 140  # of tables that are not written to a terminal
+
+Track = Callable[[Sequence[Any], str], Iterable[Any]]  # steps and what they are, to the same steps
+
+
+def silently(steps: Sequence[Any], what: str) -> Iterable[Any]:  # noqa: ARG001
+    """No progress bar."""
+    return steps
+
+
+def with_bars() -> Track:
+    """A progress bar for each loop, on standard error."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return lambda steps, what: track(steps, what, console=console)
+
+
+def show(what: "RenderableType") -> None:
+    """Tables, on standard output."""
+    from rich.console import Console
+
+    console = Console()
+    (console if console.is_terminal else Console(width=WIDTH)).print(what)
+
+
+@contextmanager
+def errors_shown(command: str) -> Iterator[None]:
+    """What the caller can mend is said in red and exits with 2, an interruption with 130."""
+    try:
+        yield
+    except LectorError as error:
+        typer.secho(f"{command}: {error}", fg="red", err=True)
+        raise typer.Exit(FAILED) from error
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. What --index holds stays; run the same command again to go on.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def check_installed(*packages: str) -> None:
+    """That what a command imports late is there before it begins.
+
+    Raises:
+        Unavailable: a package is not installed.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            raise Unavailable(f"{package} is not installed; install Lector with its extra `train`")
+
+
+def check_outputs(*paths: Path | None) -> None:
+    """That a report can be written where it shall be, before it is made.
+
+    Raises:
+        NotFound: a folder does not exist.
+        InvalidInput: a folder stands where the file shall be.
+    """
+    for path in filter(None, paths):
+        if not path.parent.is_dir():
+            raise NotFound(f"there is no folder {path.parent} to write {path.name} to; make it first")
+        if path.is_dir():
+            raise InvalidInput(f"{path} is a folder; name a file")
+
+
+def names_in(option: str) -> list[str]:
+    """The parts of a list between commas, each once.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    names = list(dict.fromkeys(name.strip() for name in option.split(",") if name.strip()))
+    if not names:
+        raise InvalidInput(f"{option!r} names nothing; give names with commas between them")
+    return names
+
+
+def numbers_in(option: str) -> list[int]:
+    """The whole numbers above 0 of a list between commas, sorted, each once.
+
+    Raises:
+        InvalidInput: one is something else, or there is none.
+    """
+    names = names_in(option)
+    if not all(name.isdecimal() and int(name) for name in names):
+        raise InvalidInput(f"{option!r} is no list of whole numbers above 0 such as 1,5,10")
+    return sorted({int(name) for name in names})

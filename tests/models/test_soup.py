@@ -1,0 +1,66 @@
+"""Soups of networks."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from transformers import AutoModelForQuestionAnswering, BertConfig, BertForQuestionAnswering  # noqa: E402
+
+from models.training.soup import make_soup  # noqa: E402
+from store.errors import InvalidInput  # noqa: E402
+from tests.models.tiny import save_tiny_reader  # noqa: E402
+
+
+@pytest.fixture
+def ones_and_threes(tmp_path: Path) -> list[str]:
+    """Two tiny readers, whose weights are all 1 and all 3."""
+    folders = []
+    for value in (1.0, 3.0):
+        folder = save_tiny_reader(tmp_path / str(value))
+        network = AutoModelForQuestionAnswering.from_pretrained(folder)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.fill_(value)
+        network.save_pretrained(folder)
+        folders.append(str(folder))
+    return folders
+
+
+def values(folder: Path) -> set[float]:
+    network = AutoModelForQuestionAnswering.from_pretrained(folder)
+    return {value for parameter in network.parameters() for value in parameter.unique().tolist()}
+
+
+def test_a_soup_holds_the_mean_weights(ones_and_threes: list[str], tmp_path: Path) -> None:
+    make_soup(ones_and_threes, [], tmp_path / "even")
+    assert values(tmp_path / "even" / "model") == {2.0}
+    make_soup(ones_and_threes, [3, 1], tmp_path / "uneven")
+    assert values(tmp_path / "uneven" / "model") == {1.5}
+    assert (tmp_path / "even" / "model" / "tokenizer.json").is_file()
+
+
+def test_the_last_ones_record_tells_of_the_soup(ones_and_threes: list[str], tmp_path: Path) -> None:
+    (Path(ones_and_threes[1]) / "training.json").write_text('{"tokens": 7}')
+    make_soup(ones_and_threes, [1, 2], tmp_path / "soup")
+    record = json.loads((tmp_path / "soup" / "model" / "training.json").read_text())
+    assert record == {"tokens": 7, "soup": {ones_and_threes[0]: 1, ones_and_threes[1]: 2}}
+
+
+@pytest.mark.parametrize("weights", [[1], [1, 2, 3], [0, 0], [2, -1]])
+def test_weights_that_make_no_mean_are_refused(
+    ones_and_threes: list[str], tmp_path: Path, weights: list[float]
+) -> None:
+    with pytest.raises(InvalidInput, match="give two models or more"):
+        make_soup(ones_and_threes, weights, tmp_path / "soup")
+
+
+def test_one_model_or_two_of_different_shapes_are_refused(ones_and_threes: list[str], tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="give two models or more"):
+        make_soup(ones_and_threes[:1], [], tmp_path / "soup")
+    config = BertConfig.from_pretrained(ones_and_threes[0], num_hidden_layers=1)
+    BertForQuestionAnswering(config).save_pretrained(tmp_path / "small")
+    with pytest.raises(InvalidInput, match="not of one architecture"):
+        make_soup([str(tmp_path / "small"), ones_and_threes[0]], [], tmp_path / "soup")
