@@ -1,10 +1,14 @@
 """Checkpoints of a training run: written whole or not at all, so that a run resumes after `kill -9`."""
 
+import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -23,3 +27,48 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(path, weights_only=True)
     return state
+
+
+class RunState:
+    """All that a run needs to go on where it stood."""
+
+    def __init__(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
+    ) -> None:
+        self.network = network
+        self.averaged = AveragedModel(network)  # mean of the weights (Izmailov et al. 2018), once it is updated
+        self.step = 0
+        self.history: list[dict[str, float]] = []
+        self._parts: dict[str, Any] = {
+            "network": network,
+            "averaged": self.averaged,
+            "optimizer": optimizer,
+            "schedule": schedule,
+        }
+        self._seconds, self._began = 0.0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, over all its processes."""
+        return self._seconds + time.monotonic() - self._began
+
+    @property
+    def result(self) -> nn.Module:
+        """What the run has come to: the mean of its weights, or the last ones while there is no mean."""
+        return self.averaged.module if self.averaged.n_averaged else self.network
+
+    def save(self, path: Path) -> None:
+        parts = {name: part.state_dict() for name, part in self._parts.items()}
+        numbers = {"step": self.step, "seconds": self.seconds, "history": json.dumps(self.history)}
+        save_checkpoint(path, {**parts, **numbers, "rng": torch.get_rng_state()})
+
+    def load(self, path: Path) -> None:
+        """Take up the checkpoint, if there is one."""
+        checkpoint = load_checkpoint(path)
+        if checkpoint is None:
+            return
+        for name, part in self._parts.items():
+            part.load_state_dict(checkpoint[name])
+        torch.set_rng_state(checkpoint["rng"])
+        self.step, self._seconds = checkpoint["step"], checkpoint["seconds"]
+        self.history = json.loads(checkpoint["history"])

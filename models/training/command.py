@@ -10,11 +10,6 @@ from store.errors import LectorError
 train = typer.Typer(help="Train a model; needs the extra `train`.", no_args_is_help=True)
 
 
-@train.callback()
-def _verbs() -> None:
-    """Keeps `reader` a verb of its own while it is the only one."""
-
-
 @train.command("reader")
 def train_reader_command(
     config: Annotated[Path, typer.Option(help="A TOML file; see models/training/configs.")],
@@ -37,4 +32,21 @@ def train_reader_command(
         raise typer.Exit(2) from error
     for name, f1 in scores.items():
         typer.echo(f"{name}: F1 {f1:.2f}")
+    typer.echo(f"{out / 'model'} is ready; `lector compress {out / 'model'} --out DIR` makes an artifact of it")
+
+
+@train.command("soup")
+def train_soup_command(
+    sources: Annotated[list[str], typer.Argument(help="Readers of one architecture, by name or directory.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    weight: Annotated[list[float] | None, typer.Option(help="One for each model; without, all count the same.")] = None,
+) -> None:
+    """Average the weights of readers that were trained from one start."""
+    try:
+        from models.training.soup import make_soup
+
+        make_soup(sources, weight or [], out)
+    except LectorError as error:
+        typer.secho(f"lector train soup: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
     typer.echo(f"{out / 'model'} is ready; `lector compress {out / 'model'} --out DIR` makes an artifact of it")

@@ -44,6 +44,11 @@ class ReaderTraining(_Section):
     batch_tokens: int = Field(default=6000, ge=512)  # padding included
     learning_rate: float = Field(default=2e-4, gt=0)
     warmup: float = Field(default=0.06, ge=0, lt=1)  # share of the steps
+    final_rate: float = Field(default=0.0, ge=0, le=1)  # share of the learning rate that linear decay ends at
+    average_from: float = Field(
+        default=1.0, ge=0, le=1
+    )  # share of the steps after which weights are averaged; 1: never
+    masked: float = Field(default=0.0, ge=0, lt=1)  # share of the words' tokens that are hidden behind [MASK]
     weight_decay: float = Field(default=0.01, ge=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     freeze_embeddings: bool = True

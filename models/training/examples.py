@@ -14,7 +14,8 @@ from models.evaluation.squad import Question, read_squad
 from models.normalization import normalize_answer
 from models.training.config import ReaderTraining, TrainingSet
 from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
-from store.sparse import SparseView
+from store.errors import InvalidInput
+from store.sparse import SparseIndex
 
 BATCHES_PER_POOL = 50
 
@@ -44,7 +45,11 @@ class Batch:
 
 
 def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> list[Example]:
-    """All labelled windows of a training run, shuffled; the same for the same configuration and files."""
+    """All labelled windows of a training run, shuffled; the same for the same configuration and files.
+
+    Raises:
+        InvalidInput: there are none, or a file is not SQuAD JSON.
+    """
     rng = random.Random(config.seed)
     template = PairTemplate.of(tokenizer)
     examples: list[Example] = []
@@ -59,6 +64,8 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
             passage = tokenized[question.context]
             windows = cut(template, ids, passage, config.max_length, config.doc_stride)
             examples.extend(label(window, passage, question.answers) for window in windows)
+    if not examples:
+        raise InvalidInput("the training files hold no question; look at their paths, and at passes and hold_back")
     rng.shuffle(examples)
     return examples
 
@@ -116,6 +123,15 @@ def collate(examples: Sequence[Example], pad_id: int) -> Batch:
     return Batch(ids, types, mask, allowed, starts, ends)
 
 
+def hide_tokens(batch: Batch, share: float, mask_id: int, kept: Sequence[int], rng: np.random.Generator) -> Batch:
+    """The batch with a share of its tokens, drawn anew each time, replaced by the mask token; those in `kept` stay.
+
+    A network that sees its examples with other gaps in every pass learns less of them by heart.
+    """
+    hidden = (rng.random(batch.ids.shape) < share) & ~np.isin(batch.ids, kept)
+    return replace(batch, ids=np.where(hidden, mask_id, batch.ids))
+
+
 def _fill(pool: Sequence[Example], batch_tokens: int) -> Iterator[list[Example]]:
     batch: list[Example] = []
     for example in pool:  # rising length, so the newcomer is the longest
@@ -138,12 +154,14 @@ def _negatives(questions: list[Question], share: float, rng: random.Random) -> l
     if not chosen:
         return []
     contexts = list(dict.fromkeys(q.context for q in questions))
-    index = SparseView.in_memory()
+    index = SparseIndex.in_memory()
     index.apply((number, "", context) for number, context in enumerate(contexts))
     negatives = []
     for question in chosen:
         answer = normalize_answer(question.answers[0][1])
-        wrong = [h.number for h in index.search(question.text, 8) if answer not in normalize_answer(contexts[h.number])]
+        wrong = [
+            h.number for h in index.view.search(question.text, 8) if answer not in normalize_answer(contexts[h.number])
+        ]
         if wrong:
             negatives.append(replace(question, context=contexts[rng.choice(wrong[:4])], answers=()))
     return negatives

@@ -4,7 +4,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +12,19 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from tqdm import tqdm
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from models.artifact import Card, is_artifact, load_artifact
 from models.evaluation.reader import predict, score
 from models.evaluation.squad import Question, read_squad
 from models.reader import Reader, ReaderSettings
 from models.spans import Logits
-from models.training.base import locate_base
-from models.training.checkpoint import load_checkpoint, save_checkpoint
+from models.training.checkpoint import RunState
 from models.training.config import Distillation, ReaderTraining
 from models.training.distillation import Teachers, hidden_loss, soft_loss
-from models.training.examples import Batch, Example, batches, build_examples, collate
+from models.training.examples import Batch, Example, batches, build_examples, collate, hide_tokens
 from models.training.network import SpanOutput, forward, freeze_embeddings, keep_layers, load_network
 from models.training.precision import choose_precision
-from models.training.restore import restore_reader
+from models.training.source import model_source
 from models.windows import Window
 from store.errors import InvalidInput
 
@@ -53,7 +51,7 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = choose_precision(config.precision, device)
     out.mkdir(parents=True, exist_ok=True)
-    base, base_card = _source(config.base, out / "base")
+    base, base_card = model_source(config.base, out / "base")
     hf_tokenizer = AutoTokenizer.from_pretrained(base)
     tokenizer: Tokenizer = hf_tokenizer.backend_tokenizer
     tokenizer.no_truncation()
@@ -70,55 +68,41 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
     examples = build_examples(config, data, tokenizer)
     plan = batches(examples, config.batch_tokens, config.seed)
     optimizer = _optimizer(network, config)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Linear(len(plan), config.warmup))
-    step, seconds, history = 0, 0.0, []
-    checkpoint = load_checkpoint(out / "checkpoint.pt")
-    if checkpoint is not None:
-        network.load_state_dict(checkpoint["network"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
-        schedule.load_state_dict(checkpoint["schedule"])
-        torch.set_rng_state(checkpoint["rng"])
-        step, seconds, history = checkpoint["step"], checkpoint["seconds"], json.loads(checkpoint["history"])
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Linear(len(plan), config.warmup, config.final_rate))
+    hide = _hiding(config, hf_tokenizer)
+    state = RunState(network, optimizer, schedule)
+    state.load(out / "checkpoint.pt")
 
-    saved = began = time.monotonic()
+    saved = time.monotonic()
     bar = tqdm(total=sum(len(e) for b in plan for e in b), unit="tok", unit_scale=True, mininterval=5, smoothing=0.02)
-    bar.update(sum(len(e) for b in plan[:step] for e in b))
+    bar.update(sum(len(e) for b in plan[: state.step] for e in b))
     losses: list[float] = []
-    for chosen in plan[step:]:
+    for chosen in plan[state.step :]:
         network.train()
-        batch = collate(chosen, pad_id=hf_tokenizer.pad_token_id)
+        batch = hide(collate(chosen, pad_id=hf_tokenizer.pad_token_id), state.step)
         loss = _loss(network, teaching, chosen, batch, config.distillation, device, dtype)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        step += 1
+        state.step += 1
+        if state.step > config.average_from * len(plan):
+            state.averaged.update_parameters(network)
         losses = [*losses[-49:], loss.item()]
         bar.update(sum(map(len, chosen)))
-        bar.set_postfix(loss=f"{np.mean(losses):.3f}", step=f"{step}/{len(plan)}")
-        if step % config.evaluate_steps == 0 or step == len(plan):
-            scores = evaluate(network, tokenizer, tuning, config, device, dtype)
-            history.append({"step": step, "loss": float(np.mean(losses)), **scores})
-            bar.write(json.dumps(history[-1]))
-        now = time.monotonic()
-        if now - saved > 60 * config.checkpoint_minutes or step == len(plan):
-            saved = now
-            save_checkpoint(
-                out / "checkpoint.pt",
-                {
-                    "network": network.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "rng": torch.get_rng_state(),
-                    "step": step,
-                    "seconds": seconds + now - began,
-                    "history": json.dumps(history),
-                },
-            )
+        bar.set_postfix(loss=f"{np.mean(losses):.3f}", step=f"{state.step}/{len(plan)}")
+        last = state.step == len(plan)
+        if last or state.step % config.evaluate_steps == 0:
+            scores = evaluate(state.result, tokenizer, tuning, config, device, dtype)
+            state.history.append({"step": state.step, "loss": float(np.mean(losses)), **scores})
+            bar.write(json.dumps(state.history[-1]))
+        if last or time.monotonic() - saved > 60 * config.checkpoint_minutes:
+            saved = time.monotonic()
+            state.save(out / "checkpoint.pt")
     bar.close()
 
-    network.save_pretrained(out / "model")  # type: ignore[operator]
+    state.result.save_pretrained(out / "model")  # type: ignore[operator]
     hf_tokenizer.save_pretrained(out / "model")
     record = {
         "config": config.model_dump(mode="json"),
@@ -126,15 +110,15 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
         "tokens": sum(map(len, examples)),
         "teachers": list(teachers),
         "flops": _flops(network, ensemble) * sum(map(len, examples)),
-        "hours": round((seconds + time.monotonic() - began) / 3600, 3),
+        "hours": round(state.seconds / 3600, 3),
         "device": str(device),
         "precision": str(dtype).removeprefix("torch."),
-        "history": history,
+        "history": state.history,
     }
     if base_card is not None:
         record["base_card"] = base_card.model_dump(mode="json", include={"name", "base", "trained_on", "training"})
     (out / "model" / "training.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-    return {name: value for name, value in (history[-1] if history else {}).items() if name not in ("step", "loss")}
+    return {name: value for name, value in state.history[-1].items() if name not in ("step", "loss")}
 
 
 def span_loss(output: SpanOutput, batch: Batch) -> Tensor:
@@ -193,18 +177,8 @@ def _loss(
     return loss
 
 
-def _source(name: str, folder: Path) -> tuple[str, Card | None]:
-    """A model as a Hugging Face directory or hub name, and its card if it is an artifact, restored into `folder`."""
-    if not is_artifact(name):
-        return locate_base(name), None
-    artifact = load_artifact(name, "reader")
-    if not (folder / "config.json").is_file():
-        restore_reader(artifact, folder)
-    return str(folder), artifact.card
-
-
 def _teacher(name: str, folder: Path, tokenizer: Tokenizer, device: torch.device) -> nn.Module:
-    source, _ = _source(name, folder)
+    source, _ = model_source(name, folder)
     theirs: Tokenizer = AutoTokenizer.from_pretrained(source).backend_tokenizer
     if theirs.get_vocab() != tokenizer.get_vocab():
         raise InvalidInput(f"teacher {name} has another vocabulary than the student; their tokens must be the same")
@@ -223,6 +197,16 @@ def _flops(network: nn.Module, teachers: Sequence[nn.Module]) -> float:
     return 6.0 * weights(network) + 2.0 * sum(map(weights, teachers))
 
 
+def _hiding(config: ReaderTraining, tokenizer: PreTrainedTokenizerBase) -> Callable[[Batch, int], Batch]:
+    """What hides tokens of a step's batch, drawn by the step's number, so that a resumed run draws the same."""
+    if not config.masked:
+        return lambda batch, _: batch
+    if tokenizer.mask_token_id is None:
+        raise InvalidInput(f"masked = {config.masked}: the tokenizer of {config.base} has no mask token")
+    mask, kept = int(tokenizer.mask_token_id), list(map(int, tokenizer.all_special_ids))
+    return lambda batch, step: hide_tokens(batch, config.masked, mask, kept, np.random.default_rng((config.seed, step)))
+
+
 def _optimizer(network: nn.Module, config: ReaderTraining) -> torch.optim.Optimizer:
     trained = [p for p in network.parameters() if p.requires_grad]
     groups = [
@@ -233,15 +217,16 @@ def _optimizer(network: nn.Module, config: ReaderTraining) -> torch.optim.Optimi
 
 
 class _Linear:
-    """Linear warm-up, then linear decay to zero."""
+    """Linear warm-up, then linear decay to a share of the learning rate."""
 
-    def __init__(self, steps: int, warmup: float) -> None:
-        self.steps, self.warm = steps, max(1, math.ceil(steps * warmup))
+    def __init__(self, steps: int, warmup: float, final: float) -> None:
+        self.steps, self.warm, self.final = steps, max(1, math.ceil(steps * warmup)), final
 
     def __call__(self, step: int) -> float:
         if step < self.warm:
             return (step + 1) / self.warm
-        return max(0.0, (self.steps - step) / max(1, self.steps - self.warm))
+        left = max(0.0, (self.steps - step) / max(1, self.steps - self.warm))
+        return self.final + (1 - self.final) * left
 
 
 def _sample(questions: list[Question], count: int) -> list[Question]:

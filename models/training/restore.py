@@ -32,18 +32,23 @@ def restore_reader(artifact: Artifact, out: Path) -> None:
         return [node for node in graph.node if node.op_type in kinds]
 
     attention, products = nodes("Attention", "QAttention"), nodes("MatMul", "MatMulInteger")
-    norms, gelus, first_norm = nodes("SkipLayerNormalization"), nodes("BiasGelu"), nodes("LayerNormalization")
+    norms, gelus = nodes("LayerNormalization", "SkipLayerNormalization"), nodes("BiasGelu")
     layers = len(attention)
-    counts = (len(products), len(norms), len(gelus), len(first_norm))
-    if not layers or counts != (3 * layers + 1, 2 * layers, layers, 1) or "network.qa_outputs.bias" not in weights:
+    counts = (len(products), len(norms), len(gelus))
+    if not layers or counts != (3 * layers + 1, 2 * layers + 1, layers) or "network.qa_outputs.bias" not in weights:
         raise InvalidInput(f"{artifact.folder} is not a BERT reader that `lector compress` made; train from its source")
 
     state: dict[str, NDArray[np.float32]] = {}
     for kind in ("word", "position", "token_type"):
         name = f"bert.embeddings.{kind}_embeddings.weight"
         state[name] = weights[f"network.{name}"]
-    _, gamma, beta = first_norm[0].input
-    state["bert.embeddings.LayerNorm.weight"], state["bert.embeddings.LayerNorm.bias"] = weights[gamma], weights[beta]
+    producers = {output: node for node in graph.node for output in node.output}
+
+    def put_norm(prefix: str, norm: onnx.NodeProto) -> None:
+        gamma, beta = norm.input[2:4] if norm.op_type == "SkipLayerNormalization" else norm.input[1:3]
+        state[f"{prefix}.LayerNorm.weight"], state[f"{prefix}.LayerNorm.bias"] = weights[gamma], weights[beta]
+
+    put_norm("bert.embeddings", norms[0])
     for layer in range(layers):
         prefix = f"bert.encoder.layer.{layer}"
         merged, merged_bias = weights[attention[layer].input[1]], weights[attention[layer].input[2]]
@@ -54,10 +59,9 @@ def restore_reader(artifact: Artifact, out: Path) -> None:
             state[f"{prefix}.{part}.dense.weight"] = weights[products[3 * layer + i].input[1]].T
         state[f"{prefix}.intermediate.dense.bias"] = weights[gelus[layer].input[1]]
         for i, part in enumerate(("attention.output", "output")):
-            _, _, gamma, beta, bias = norms[2 * layer + i].input
-            state[f"{prefix}.{part}.LayerNorm.weight"] = weights[gamma]
-            state[f"{prefix}.{part}.LayerNorm.bias"] = weights[beta]
-            state[f"{prefix}.{part}.dense.bias"] = weights[bias]
+            norm = norms[1 + 2 * layer + i]
+            put_norm(f"{prefix}.{part}", norm)
+            state[f"{prefix}.{part}.dense.bias"] = weights[_bias_before(norm, producers, weights)]
     state["qa_outputs.weight"] = weights[products[-1].input[1]].T
     state["qa_outputs.bias"] = weights["network.qa_outputs.bias"]
 
@@ -74,12 +78,21 @@ def restore_reader(artifact: Artifact, out: Path) -> None:
     network = BertForQuestionAnswering(config)
     network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
     network.save_pretrained(out)
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    special = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
     tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_file=str(artifact.folder / TOKENIZER), model_input_names=inputs, **special
     )
     tokenizer.save_pretrained(out)
+
+
+def _bias_before(norm: onnx.NodeProto, producers: dict[str, onnx.NodeProto], weights: "_Weights") -> str:
+    """The bias that is added before a layer norm: by the norm itself, or two additions (bias, residual) before it."""
+    if norm.op_type == "SkipLayerNormalization":
+        return str(norm.input[4])
+    residual = producers[norm.input[0]]
+    dense = next(producers[term] for term in residual.input if producers[term].op_type == "Add")
+    return next(str(name) for name in dense.input if name in weights)
 
 
 class _Weights:

