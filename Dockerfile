@@ -13,6 +13,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY store ./store
 COPY models ./models
 COPY indexer ./indexer
+COPY benchmarks ./benchmarks
 COPY app ./app
 RUN pip install --constraint constraints.txt . \
     && useradd --create-home --uid 10001 lector \

@@ -4,6 +4,8 @@ import typer
 
 from app.ask_command import ask
 from app.serve_command import serve
+from benchmarks.command import benchmark
+from indexer.collections_command import collections
 from indexer.command import index
 from models.compression.command import compress
 from models.evaluation.command import evaluate
@@ -18,9 +20,11 @@ cli = typer.Typer(
 cli.command()(serve)
 cli.command()(index)
 cli.command()(ask)
+cli.add_typer(collections, name="collections")
 cli.command()(compress)
 cli.add_typer(evaluate, name="evaluate")
 cli.add_typer(train, name="train")
+cli.add_typer(benchmark, name="benchmark")
 
 if __name__ == "__main__":
     cli()

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.pipeline import LONGEST_QUESTION, Outcome
 from models.pipeline import Answer as FoundAnswer
 from models.retrieval import Retrieval, Retrieved, RetrieverName
-from store.collection import CollectionState
+from store.reading import CollectionState
 
 QuestionText = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION, description="in words, as to a person")]
 Filters = Annotated[

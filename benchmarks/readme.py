@@ -8,8 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.tables import reader_caption, reader_table
+
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+READERS = "reader-benchmark"
 BEGIN, END = "<!-- figures: written by `python -m benchmarks.readme` -->\n", "<!-- end of figures -->"
 
 
@@ -29,7 +32,15 @@ def figures() -> str:
         f"{serving['resident_mb_after_all']:.0f} MB resident, a question {latency['p50']:.0f} ms (median; "
         f"95 % under {latency['p95']:.0f} ms) with ten passages read."
     )
-    return "\n".join([*rows, "", cost]) + "\n"
+    return "\n".join([*rows, "", cost, *_side_by_side()]) + "\n"
+
+
+def _side_by_side() -> list[str]:
+    """Lector's readers beside their peers, once `lector benchmark reader` has measured them."""
+    if not (RESULTS / f"{READERS}.json").is_file():
+        return []
+    report = _load(READERS)
+    return ["", reader_table(report), "", reader_caption(report)]
 
 
 def with_figures(readme: str) -> str:

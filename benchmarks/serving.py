@@ -8,8 +8,6 @@ The server is a process of its own, started several times; figures are medians. 
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -19,6 +17,8 @@ from typing import Any
 
 import httpx
 import psutil
+
+from benchmarks.machine import machine
 
 QUESTIONS = [
     "Which statement is used to raise an exception?",
@@ -37,11 +37,7 @@ def measure(data: Path) -> dict[str, Any]:
     runs = [_one_start(data, rounds=ROUNDS if number == STARTS - 1 else 0) for number in range(STARTS)]
     latencies = sorted(runs[-1]["latencies_ms"])
     return {
-        "machine": {
-            "processor": _processor(),
-            "cores": len(os.sched_getaffinity(0)),
-            "python": platform.python_version(),
-        },
+        "machine": machine(),
         "index": runs[-1]["index"],
         "start_to_first_answer_s": round(statistics.median(run["first_answer_s"] for run in runs), 2),
         "resident_mb_after_first_answer": round(statistics.median(run["first_mb"] for run in runs), 1),
@@ -93,13 +89,6 @@ def _ask(client: httpx.Client, question: str) -> dict[str, Any]:
     response.raise_for_status()
     body: dict[str, Any] = response.json()
     return body
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 def main() -> None:

@@ -18,8 +18,9 @@ from models.reader import Reader, open_reader
 from models.retrieval import Retrieved, RetrieverName, retrieve
 from models.settings import Settings
 from models.spans import Span
-from store.collection import Collection, CollectionState
+from store.collection import Collection
 from store.errors import InvalidInput
+from store.reading import CollectionState
 
 LONGEST_QUESTION = 2000  # characters
 

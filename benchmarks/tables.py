@@ -1,0 +1,63 @@
+"""A report of `lector benchmark reader` as a Markdown table and as a picture."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cases import IN_SERVICE
+
+
+def reader_table(report: dict[str, Any]) -> str:
+    """One row a subject; latency and memory at the most threads that were measured."""
+    threads = most_threads(report)
+    rows = [
+        "| reader | EM | F1 | open EM | open F1 | MB | MB resident | ms, p50 | ms, p95 | questions/s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for subject in report["subjects"]:
+        own, asked, cost = subject["own_context"], subject["open"], subject["threads"][threads]
+        latency = cost["latency_ms"][IN_SERVICE]
+        rows.append(
+            f"| {subject['name']} | {own['em']:.1f} | {own['f1']:.1f} | {asked['em']:.1f} | {asked['f1']:.1f} "
+            f"| {subject['disk_mb']:.0f} | {cost['peak_mb']:.0f} | {latency['p50']:.0f} | {latency['p95']:.0f} "
+            f"| {cost['questions_per_second']:.1f} |"
+        )
+    return "\n".join(rows)
+
+
+def reader_caption(report: dict[str, Any]) -> str:
+    """What the table's columns were measured on."""
+    own, asked, machine = report["own_context"], report["open"], report["machine"]
+    name = report["file"].removesuffix(".gz").removesuffix(".json")
+    return (
+        f"{name}: {own['questions']:,} questions on their own contexts; open: {asked['questions']:,} of them on the "
+        f"{asked['passages']} passages that are retrieved for each. Latency and throughput: ten passages of 160 "
+        f"tokens, {most_threads(report)} threads, {machine['processor']}. The peers run the first reader's weights."
+    )
+
+
+def most_threads(report: dict[str, Any]) -> str:
+    return str(max(report["subjects"][0]["threads"], key=int))
+
+
+def plot(report: dict[str, Any], path: Path) -> None:
+    """F1 with retrieved passages against latency and against size on disk, one point a subject."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    threads = most_threads(report)
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2, sharey=True)
+    for number, subject in enumerate(report["subjects"]):
+        latency = subject["threads"][threads]["latency_ms"][IN_SERVICE]["p50"]
+        marker = "o" if subject["kind"] == "lector" else "s"
+        for axes, x in ((left, latency), (right, subject["disk_mb"])):
+            axes.scatter(x, subject["open"]["f1"], marker=marker, color=f"C{number}", label=subject["name"], s=60)
+    for axes, label in ((left, f"ms a question, ten passages of 160 tokens, {threads} threads"), (right, "MB on disk")):
+        axes.set_xlabel(label)
+        axes.set_xlim(left=0)
+        axes.grid(visible=True, alpha=0.3)
+    left.set_ylabel(f"F1 on {report['open']['passages']} retrieved passages")
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize="small")
+    figure.savefig(path, dpi=120)

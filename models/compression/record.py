@@ -1,0 +1,40 @@
+"""A training's record, as `lector train reader` leaves it beside a model, in the card of what is made of it."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from models.artifact import Card, TrainingData
+
+_SETTINGS = ("max_length", "doc_stride", "max_answer_tokens")
+
+
+def with_training(card: Card, record_path: Path) -> Card:
+    """The card with what the record says of base, data and settings; as it is where there is no record.
+
+    Where the training went on from an artifact, that one's card counts too: its base is the base, passes over the same
+    file add up, and its own training stands under `before`.
+    """
+    if not record_path.is_file():
+        return card
+    record = json.loads(record_path.read_text(encoding="utf-8"))
+    config = record["config"]
+    base, training = config["base"], record
+    trained_on = [TrainingData(name=s["file"], licence=s["licence"], passes=s["passes"]) for s in config["train"]]
+    if "base_card" in record:
+        before = record["base_card"]
+        base, training = before["base"], {k: v for k, v in record.items() if k != "base_card"}
+        training["before"] = before["training"]
+        trained_on = [*(TrainingData.model_validate(data) for data in before["trained_on"]), *trained_on]
+    settings = card.settings | {key: config[key] for key in _SETTINGS}
+    update = {"base": base, "trained_on": _summed(trained_on), "training": training, "settings": settings}
+    return card.model_copy(update=update)
+
+
+def _summed(sets: Iterable[TrainingData]) -> tuple[TrainingData, ...]:
+    """Each set once, with all its passes, in the order in which they were first used."""
+    summed: dict[str, TrainingData] = {}
+    for data in sets:
+        passes = data.passes + (summed[data.name].passes if data.name in summed else 0)
+        summed[data.name] = data.model_copy(update={"passes": round(passes, 6)})
+    return tuple(summed.values())
