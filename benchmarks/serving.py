@@ -8,6 +8,7 @@ The server is a process of its own, started several times; figures are medians. 
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -53,7 +54,8 @@ def measure(data: Path) -> dict[str, Any]:
 def _one_start(data: Path, rounds: int) -> dict[str, Any]:
     began = time.perf_counter()
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(PORT), "--data", str(data)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    uncached = os.environ | {"LECTOR_CACHE": "0"}
+    with subprocess.Popen(command, env=uncached, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             body = _first_answer(server)
             process = psutil.Process(server.pid)
