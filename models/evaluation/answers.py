@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from models.normalization import normalize_answer
 
+RIGHT_F1 = 0.5  # an answer that shares this much with a reference is right, where one has to decide
+
 
 def exact_match(prediction: str, reference: str) -> float:
     return float(normalize_answer(prediction) == normalize_answer(reference))

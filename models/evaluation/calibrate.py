@@ -13,6 +13,7 @@ from models.answers import Candidate
 from models.artifact import Artifact, load_artifact, write_card
 from models.confidence import REFUSED_FROM, Calibration, features, log_odds
 from models.encoder import Encoder
+from models.evaluation.answers import RIGHT_F1
 from models.evaluation.calibration import (
     Floats,
     calibration_error_by_chance,
@@ -30,7 +31,6 @@ from models.reader import open_reader
 from store.errors import InvalidInput
 
 LEFT_OUT = 0.25  # share of contexts that are not in the corpus, whose questions have no answer there
-RIGHT_F1 = 0.5  # an answer that shares this much with a reference is right
 FEWEST = 50
 FOLDS = 5
 CANDIDATES = 8  # of a question that the ranking is fitted on, by falling margin

@@ -11,7 +11,7 @@ import numpy as np
 from models.answers import merge
 from models.confidence import Calibration, kept, standings
 from models.encoder import Encoder
-from models.evaluation.answers import best_over_references
+from models.evaluation.answers import RIGHT_F1, best_over_references
 from models.evaluation.judgements import Query
 from models.evaluation.resampling import bootstrap_intervals
 from models.evaluation.terminal import Track, silently
@@ -23,8 +23,6 @@ from store.collection import Collection
 
 Failure = Literal["not_retrieved", "not_read", "not_first", "wrongly_refused", "wrongly_answered"]
 FAILURES: tuple[Failure, ...] = get_args(Failure)
-
-RIGHT_F1 = 0.5  # an answer that shares this much with a reference is right
 
 
 @dataclass(frozen=True)

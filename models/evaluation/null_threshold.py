@@ -6,10 +6,9 @@ from typing import Any
 
 from models.artifact import Artifact, write_card
 from models.evaluation.reader import best_null_threshold, mean_points, predict
-from models.evaluation.squad import Question, read_squad, spread
+from models.evaluation.squad import Question, in_share, read_squad, spread
 from models.evaluation.terminal import Track, silently
 from models.reader import open_reader
-from models.training.examples import held_back
 from store.errors import InvalidInput
 
 
@@ -71,7 +70,7 @@ def untrained(questions: list[Question], file: Path, artifact: Artifact) -> list
     for chosen in config.get("train", []):
         name = Path(chosen["file"]).parts
         if file.resolve().parts[-len(name) :] == name:
-            kept = [question for question in questions if held_back(question, chosen.get("hold_back", 0.0))]
+            kept = [question for question in questions if in_share(question.context, chosen.get("hold_back", 0.0))]
             if not kept:
                 raise InvalidInput(
                     f"the reader was trained on all of {file}, where its margins say nothing of others; give questions "

@@ -1,6 +1,5 @@
 """Questions asked of a whole corpus, as in service: retrieved passages, and some questions without an answer in it."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,7 @@ from models.answers import Candidate, merge
 from models.confidence import standings
 from models.encoder import Encoder
 from models.evaluation.answers import best_over_references
-from models.evaluation.squad import Question
+from models.evaluation.squad import Question, in_share
 from models.reader import Reader
 from models.retrieval import retrieve
 from models.spans import Span
@@ -44,15 +43,10 @@ class Asked:
         return [best_over_references(c.text, references)[1] if self.answerable else 0.0 for c in self.candidates]
 
 
-def is_left_out(context: str, share: float) -> bool:
-    """Whether a context is left out of the corpus; the same for the same text, about `share` of all."""
-    return int.from_bytes(hashlib.sha256(context.encode()).digest()[:4]) < share * 2**32
-
-
 def build_corpus(folder: Path, encoder: Encoder, questions: Sequence[Question], left_out: float) -> Collection:
     """A collection of the questions' contexts, each one passage, without the share that is left out."""
     collection = Collection(folder, encoder.identity)
-    contexts = {q.context: q.title for q in questions if not is_left_out(q.context, left_out)}
+    contexts = {q.context: q.title for q in questions if not in_share(q.context, left_out)}
     texts = list(contexts)
     embeddings = encoder.encode([f"{contexts[text]}\n{text}" for text in texts])
     collection.write(
@@ -82,6 +76,6 @@ def ask_all(
         places = tuple((r.passage.document.id, r.passage.start) for r in found)
         standing = tuple(standings([r.score for r in found]))
         spans = tuple(reader.read(question.text, texts))
-        answerable = bool(question.answers) and not is_left_out(question.context, left_out)
+        answerable = bool(question.answers) and not in_share(question.context, left_out)
         asked.append(Asked(question, texts, places, standing, spans, answerable))
     return asked

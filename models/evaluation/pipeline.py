@@ -33,8 +33,9 @@ def evaluate_pipeline(
     """EM and F1 of answers over a whole corpus, which part failed where they are wrong, and how long each took."""
     from models.artifact import load_artifact
     from models.confidence import Calibration
+    from models.evaluation.answers import RIGHT_F1
     from models.evaluation.corpus import corpus_name
-    from models.evaluation.end_to_end import RIGHT_F1, ask, figures, line
+    from models.evaluation.end_to_end import ask, figures, line
     from models.evaluation.rankings import OURS
     from models.evaluation.retriever_run import Place, corpus_counts, opened
     from models.evaluation.sources import from_squad, read_texts

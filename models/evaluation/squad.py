@@ -1,6 +1,7 @@
 """SQuAD files: the format of Rajpurkar et al. (2016, 2018), plain or gzipped, versions 1.1 and 2.0."""
 
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Iterator
@@ -48,6 +49,14 @@ def spread(questions: list[T], limit: int | None) -> list[T]:
     if limit is None or limit >= len(questions):
         return questions
     return [questions[i * len(questions) // limit] for i in range(limit)]
+
+
+def in_share(context: str, share: float) -> bool:
+    """Whether a context is among the `share` of contexts, in [0, 1], that are set apart.
+
+    The text's own hash decides, so a context is in or out whatever file it comes in and whatever the seed.
+    """
+    return int.from_bytes(hashlib.sha256(context.encode()).digest()[:4], "big") < share * 2**32
 
 
 def _questions(data: Any, path: Path) -> Iterator[Question]:

@@ -1,6 +1,5 @@
 """From question sets to labelled windows, and from those to batches of nearly equal length."""
 
-import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from models.evaluation.squad import Question, read_squad
+from models.evaluation.squad import Question, in_share, read_squad
 from models.normalization import normalize_answer
 from models.training.config import ReaderTraining, TrainingSet
 from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
@@ -54,7 +53,7 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
     template = PairTemplate.of(tokenizer)
     examples: list[Example] = []
     for chosen in config.train:
-        kept = [q for q in read_squad(data / chosen.file) if not held_back(q, chosen.hold_back)]
+        kept = [q for q in read_squad(data / chosen.file) if not in_share(q.context, chosen.hold_back)]
         questions = _draw(kept, chosen, rng)
         questions += _negatives(questions, chosen.negatives, rng)
         passages = dict.fromkeys(q.context for q in questions)
@@ -68,15 +67,6 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
         raise InvalidInput("the training files hold no question; look at their paths, and at passes and hold_back")
     rng.shuffle(examples)
     return examples
-
-
-def held_back(question: Question, share: float) -> bool:
-    """Whether a question's context is among the `share` of contexts that are kept out of training.
-
-    The text's own hash decides, so a context is in or out whatever file it comes in and whatever the seed.
-    """
-    digest = hashlib.sha256(question.context.encode()).digest()
-    return int.from_bytes(digest[:4], "big") < share * 2**32
 
 
 def label(window: Window, passage: Passage, answers: Sequence[tuple[int, str]]) -> Example:

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from models.artifact import SHIPPED, Artifact, load_artifact, write_card
 from models.evaluation.null_threshold import fit_null_threshold, untrained
 from models.evaluation.reader import Prediction, best_null_threshold, judge, mean_points, points, score
-from models.evaluation.squad import Question, read_squad
+from models.evaluation.squad import Question, in_share, read_squad
 from models.spans import Span
-from models.training.examples import held_back
 from store.errors import InvalidInput
 from tests.models.asking import UNANSWERABLE, prediction, question
 from tests.models.halls import write_halls
@@ -147,7 +146,7 @@ def test_of_a_file_that_was_trained_on_only_what_was_held_back_is_used(tmp_path:
         return untrained(questions, path, copy_of_base(folder, {"config": {"train": [{"file": file, **more}]}}))
 
     kept = left("squad/halls.json", hold_back=0.3)
-    assert kept == [q for q in questions if held_back(q, 0.3)]
+    assert kept == [q for q in questions if in_share(q.context, 0.3)]
     assert 5 <= len(kept) <= 35
     assert left("other/halls.json") == left("squad/other.json", hold_back=0.3) == questions
     with pytest.raises(InvalidInput, match="trained on all of"):
