@@ -20,6 +20,9 @@ def ask(
     top_k: Annotated[int | None, typer.Option(help="Answers at most (LECTOR_TOP_K).")] = None,
     passages: Annotated[int | None, typer.Option(help="Passages to read (LECTOR_PASSAGES).")] = None,
     retriever: Annotated[str | None, typer.Option(help="hybrid, sparse or dense (LECTOR_RETRIEVER).")] = None,
+    per_document: Annotated[
+        int | None, typer.Option(help="Passages of one document at most (LECTOR_PER_DOCUMENT).")
+    ] = None,
     min_confidence: Annotated[
         float | None, typer.Option(help="Withhold answers below (LECTOR_MIN_CONFIDENCE).")
     ] = None,
@@ -38,6 +41,7 @@ def ask(
             top_k=top_k,
             passages=passages,
             retriever=retriever,
+            per_document=per_document,
             min_confidence=min_confidence,
             budget_ms=budget_ms,
         )

@@ -74,6 +74,7 @@ def ask_by_url(
     min_confidence: Annotated[float | None, Query(ge=0, le=1)] = None,
     budget_ms: Annotated[float | None, Query(gt=0)] = None,
     early_exit: Annotated[bool | None, Query()] = None,
+    per_document: Annotated[int | None, Query(ge=1, le=100)] = None,
 ) -> AskResponse:
     """The same from a browser's address bar; filters need POST."""
     body = AskRequest(
@@ -84,6 +85,7 @@ def ask_by_url(
         min_confidence=min_confidence,
         budget_ms=budget_ms,
         early_exit=early_exit,
+        per_document=per_document,
     )
     return _ask(service, collection, body)
 
@@ -101,6 +103,7 @@ def search(service: ServiceDep, collection: CollectionName, body: SearchRequest)
         body.top_k or settings.passages,
         body.retriever or settings.retriever,
         body.filters,
+        per_document=body.per_document or settings.per_document,
     )
     return SearchResponse.of(question, retrieval, collection, stored.state())
 

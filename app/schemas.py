@@ -27,6 +27,7 @@ class _Request(BaseModel):
     question: QuestionText
     retriever: RetrieverName | None = Field(default=None, description="hybrid, sparse or dense")
     filters: Filters = None
+    per_document: Annotated[PassageCount, Field(description="of one document, how many passages at most")] = None
 
 
 class AskRequest(_Request):
@@ -84,7 +85,7 @@ class Scores(BaseModel):
 
 
 class AlsoFoundIn(BaseModel):
-    """Another place with the same answer."""
+    """Another place with the same answer or passage."""
 
     document_id: str
     start: int
@@ -123,7 +124,7 @@ class Answer(BaseModel):
 
 
 class FoundPassage(BaseModel):
-    """A passage that was found."""
+    """A passage that was found, and where else its text stands, but for white space and case."""
 
     text: str
     start: int
@@ -132,6 +133,7 @@ class FoundPassage(BaseModel):
     page: int | None
     passage_id: str
     scores: Scores
+    also_found_in: list[AlsoFoundIn]
 
     @classmethod
     def of(cls, retrieved: Retrieved) -> "FoundPassage":
@@ -144,6 +146,7 @@ class FoundPassage(BaseModel):
             page=passage.page,
             passage_id=passage.id,
             scores=_scores(retrieved, None),
+            also_found_in=[AlsoFoundIn(document_id=c.document.id, start=c.start, end=c.end) for c in retrieved.copies],
         )
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from store.errors import LectorError
+from store.errors import InvalidInput, LectorError
 
 if TYPE_CHECKING:
     from store.catalog import Catalog
@@ -18,6 +18,9 @@ collections = typer.Typer(help="List, make, rename, delete, back up and restore 
 
 Name = Annotated[str, typer.Argument(help="The collection.")]
 Data = Annotated[Path | None, typer.Option(help="Directory of the collections (LECTOR_DATA).")]
+Language = Annotated[str | None, typer.Option(help="Whose word stems are searched, or none. [english]")]
+Index = Annotated[str | None, typer.Option(help="A FAISS factory string, or auto. [auto]")]
+Effort = Annotated[int | None, typer.Option(help="Nodes or lists that a search in an inexact index looks at. [256]")]
 
 
 @collections.command(name="list")
@@ -43,16 +46,48 @@ def describe(name: Name, data: Data = None) -> None:
 @collections.command()
 def create(
     name: Name,
-    language: Annotated[str, typer.Option(help="Whose word stems are searched, or none.")] = "english",
-    index: Annotated[str, typer.Option(help="A FAISS factory string, or auto.")] = "auto",
-    effort: Annotated[int, typer.Option(help="Nodes or lists that a search in an inexact index looks at.")] = 64,
+    language: Language = None,
+    index: Index = None,
+    effort: Effort = None,
     data: Data = None,
 ) -> None:
     """Make an empty collection with other options than the usual ones."""
-    from store.views import Options
+    from store.options import Options
 
     with _catalog(data) as catalog:
-        catalog.create(name, Options(language, index, effort))
+        catalog.create(name, Options(**_given(language=language, index=index, effort=effort)))
+
+
+@collections.command(name="set")
+def set_options(
+    name: Name,
+    language: Language = None,
+    index: Index = None,
+    effort: Effort = None,
+    title_weight: Annotated[float | None, typer.Option(help="In BM25, of words in titles; 1 in texts.")] = None,
+    depth: Annotated[int | None, typer.Option(help="Passages of each ranking that a hybrid search fuses.")] = None,
+    fusion: Annotated[str | None, typer.Option(help="sum (of scores) or rrf (of reciprocal ranks).")] = None,
+    dense_weight: Annotated[float | None, typer.Option(help="Of the dense ranking in a fusion, from 0 to 1.")] = None,
+    feedback: Annotated[float | None, typer.Option(help="Of the best passages in a second search; 0: none.")] = None,
+    data: Data = None,
+) -> None:
+    """Change how a collection is searched. Views are made anew where needed; a server sees it at its next start."""
+    from dataclasses import replace
+
+    changes = _given(
+        language=language,
+        index=index,
+        effort=effort,
+        title_weight=title_weight,
+        depth=depth,
+        fusion=fusion,
+        dense_weight=dense_weight,
+        feedback=feedback,
+    )
+    with _catalog(data) as catalog:
+        if not changes:
+            raise InvalidInput("nothing to change; give an option, see `lector collections set --help`")
+        catalog.change(name, replace(catalog.get(name).options, **changes))
 
 
 @collections.command()
@@ -85,6 +120,10 @@ def restore(file: Annotated[Path, typer.Argument(help="The backup.")], name: Nam
     """Make a new collection of a backup."""
     with _catalog(data) as catalog:
         catalog.restore(file, name)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 @contextmanager

@@ -136,8 +136,8 @@ def _embed(
     parts = split(converted.text, WORDS, OVERLAP, converted.pages)
     for begin in range(0, len(parts), PASSAGES_AT_ONCE):
         some = parts[begin : begin + PASSAGES_AT_ONCE]
-        texts = [f"{converted.title}\n{converted.text[part.start : part.end]}" for part in some]
-        for part, embedding in zip(some, encoder.encode(texts), strict=True):
+        texts = [converted.text[part.start : part.end] for part in some]
+        for part, embedding in zip(some, encoder.encode(texts, [converted.title] * len(texts)), strict=True):
             passages.append(NewPassage(part.start, part.end, embedding, _page(converted.pages, part.start)))
         progress.passages(len(some))
     return NewDocument(

@@ -1,7 +1,8 @@
 """The artifact format: a model is a directory with `model.onnx`, `tokenizer.json` and `card.json`.
 
 The card says what the model is, what it was trained on and how it did, and holds the settings that it is served with
-and the SHA-256 of the other files. Nothing in it is executed.
+and the SHA-256 of the other files. Nothing in it is executed. An encoder may have a network of its own for questions,
+`question.onnx`; `model.onnx` is then that of passages.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from tokenizers import Tokenizer
 from store.errors import Damaged, InvalidInput, NotFound
 
 SHIPPED = Path(__file__).parent / "shipped"
-MODEL, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"
+MODEL, QUESTION, TOKENIZER, CARD = "model.onnx", "question.onnx", "tokenizer.json", "card.json"
 
 Kind = Literal["encoder", "reader"]
 Settings = TypeVar("Settings")
@@ -68,6 +69,11 @@ class Artifact:
     def model_path(self) -> Path:
         return self.folder / MODEL
 
+    @property
+    def question_path(self) -> Path | None:
+        """The network of questions, if an encoder has one of its own."""
+        return self.folder / QUESTION if QUESTION in self.card.sha256 else None
+
     def settings(self, kind: type[Settings]) -> Settings:
         """The settings that the card names, as an instance of `kind`.
 
@@ -108,9 +114,11 @@ def load_artifact(name: str, kind: Kind) -> Artifact:
         raise Damaged(f"{folder / CARD} is not a model's card: {error}") from error
     if card.kind != kind:
         raise InvalidInput(f"model {name!r} is of kind {card.kind!r}; this place takes {kind!r}")
-    for file in (MODEL, TOKENIZER):
-        _verify(folder / file, card.sha256.get(file))
-    return Artifact(folder, card)
+    artifact = Artifact(folder, card)
+    for path in (artifact.model_path, artifact.question_path, folder / TOKENIZER):
+        if path:
+            _verify(path, card.sha256.get(path.name))
+    return artifact
 
 
 def is_artifact(name: str) -> bool:
@@ -120,7 +128,7 @@ def is_artifact(name: str) -> bool:
 
 def write_card(folder: Path, card: Card) -> Artifact:
     """Write a model's card beside its files, with their sizes and checksums filled in."""
-    paths = [folder / MODEL, folder / TOKENIZER]
+    paths = [folder / MODEL, *folder.glob(QUESTION), folder / TOKENIZER]
     sizes = {path.name: path.stat().st_size for path in paths}
     card = card.model_copy(update={"bytes": sizes, "sha256": {path.name: _sha256(path) for path in paths}})
     text = json.dumps(card.model_dump(mode="json"), indent=1, ensure_ascii=False)

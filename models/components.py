@@ -37,23 +37,27 @@ class _Retriever:
         filters: dict[str, Any] | None = None,
         threads: int = 0,
         document_store: LectorDocumentStore | None = None,
+        per_document: int | None = None,
     ) -> None:
         """A retriever over a document store, or else over a collection below the directory `data`.
 
-        `filters` hold where `run` is given none.
+        `filters` hold where `run` is given none. Of one document there are `per_document` passages at most.
         """
         where: dict[str, Any] = {"data": data, "collection": collection, "encoder": encoder, "threads": threads}
         self.document_store = document_store or LectorDocumentStore(**where)
         self._where = {"document_store": document_store} if document_store else where
         self.top_k = top_k
         self.filters = filters
+        self.per_document = per_document
 
     def warm_up(self) -> None:
         """Load the encoder and open the collection."""
         self.document_store.open(create=False)
 
     def to_dict(self) -> dict[str, Any]:
-        return default_to_dict(self, **self._where, top_k=self.top_k, filters=self.filters)
+        return default_to_dict(
+            self, **self._where, top_k=self.top_k, filters=self.filters, per_document=self.per_document
+        )
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "_Retriever":
@@ -80,6 +84,7 @@ class _Retriever:
             self.kind,
             filters or self.filters,
             None if query_embedding is None else np.array(query_embedding, dtype=np.float32),
+            self.per_document,
         )
         return {"documents": [_document(retrieved) for retrieved in found.passages]}
 
@@ -179,6 +184,7 @@ def build_pipeline(settings: Settings, collection: str = "default") -> Pipeline:
         encoder=settings.encoder,
         top_k=settings.passages,
         threads=settings.threads,
+        per_document=settings.per_document,
     )
     pipeline.add_component("retriever", retriever)
     reader = LectorReader(settings.reader, settings.top_k, settings.min_confidence, settings.threads)

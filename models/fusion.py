@@ -1,6 +1,8 @@
 """Fusion of a sparse and a dense ranking into one: pure functions on scores by passage number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from store.options import Fusion
 
 Scores = Mapping[int, float]
 
@@ -15,6 +17,11 @@ def min_max(scores: Scores) -> dict[int, float]:
     return {number: (score - low) / (high - low) if high > low else 1.0 for number, score in scores.items()}
 
 
+def ordered(scores: Scores) -> list[int]:
+    """Numbers by falling score; of equal ones, the lower number first."""
+    return sorted(scores, key=lambda number: (-scores[number], number))
+
+
 def weighted_sum(rankings: Sequence[Scores], weights: Sequence[float]) -> dict[int, float]:
     """Sum of the min-max normalised scores, times their weights; what a ranking lacks counts as 0 in it.
 
@@ -27,10 +34,16 @@ def weighted_sum(rankings: Sequence[Scores], weights: Sequence[float]) -> dict[i
     return fused
 
 
-def reciprocal_rank(rankings: Sequence[Scores], k: int = RRF_K) -> dict[int, float]:
-    """Reciprocal rank fusion: the sum of 1 / (k + rank), ranks from 1 (Cormack, Clarke & Büttcher 2009)."""
+def reciprocal_rank(rankings: Sequence[Scores], weights: Sequence[float], k: int = RRF_K) -> dict[int, float]:
+    """Reciprocal rank fusion: the sum of weight / (k + rank), ranks from 1 (Cormack, Clarke & Büttcher 2009)."""
     fused: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, number in enumerate(sorted(ranking, key=lambda n: (-ranking[n], n)), 1):
-            fused[number] = fused.get(number, 0.0) + 1 / (k + rank)
+    for ranking, weight in zip(rankings, weights, strict=True):
+        for rank, number in enumerate(ordered(ranking), 1):
+            fused[number] = fused.get(number, 0.0) + weight / (k + rank)
     return fused
+
+
+FUSIONS: Mapping[Fusion, Callable[[Sequence[Scores], Sequence[float]], dict[int, float]]] = {
+    "sum": weighted_sum,
+    "rrf": reciprocal_rank,
+}

@@ -101,6 +101,7 @@ class QuestionAnswerer:
         min_confidence: float | None = None,
         budget_ms: float | None = None,
         early_exit: bool | None = None,
+        per_document: int | None = None,
     ) -> Outcome:
         """Answer a question from a collection's documents; what is None comes from the settings.
 
@@ -120,22 +121,25 @@ class QuestionAnswerer:
         min_confidence = settings.min_confidence if min_confidence is None else min_confidence
         budget_ms = settings.budget_ms if budget_ms is None else budget_ms
         early_exit = settings.early_exit if early_exit is None else early_exit
+        per_document = per_document or settings.per_document
         filtered = json.dumps(filters, sort_keys=True, default=str)
-        options = (question, passages, retriever, top_k, min_confidence, early_exit, filtered)
+        options = (question, passages, retriever, top_k, min_confidence, early_exit, per_document, filtered)
         generation = collection.state().generation
         with self._cache_lock:
             known = self._cache.get((collection, generation, *options))
         if known is not None:
             return replace(known, timings=Timings(0, 0, 0, 1000 * (time.perf_counter() - began)), cached=True)
 
-        retrieval = retrieve(collection, self.encoder, question, passages, retriever, filters)
+        retrieval = retrieve(
+            collection, self.encoder, question, passages, retriever, filters, per_document=per_document
+        )
         found = retrieval.passages
         reading = time.perf_counter()
         deadline = None if budget_ms is None else began + budget_ms / 1000
         candidates, read, whole = self._read(question, found, deadline, early_exit)
         confidences, no_answer = self.calibration.judge(candidates, standings([r.score for r in found]))
         shown = kept(confidences, no_answer, min_confidence)[:top_k]
-        answers = tuple(_answer(candidates[i], confidences[i], found[candidates[i].best.passage]) for i in shown)
+        answers = tuple(_answer(candidates[i], confidences[i], found) for i in shown)
         read_ms = 1000 * (time.perf_counter() - reading)
         state = collection.state()
         total_ms = 1000 * (time.perf_counter() - began)
@@ -188,6 +192,19 @@ def check_question(question: str) -> str:
     return question
 
 
-def _answer(candidate: Candidate, confidence: float, retrieved: Retrieved) -> Answer:
+def _answer(candidate: Candidate, confidence: float, found: Sequence[Retrieved]) -> Answer:
     best = candidate.best
-    return Answer(candidate.text, confidence, best.start, best.end, retrieved, best.score, tuple(candidate.also))
+    in_copies = (copy for place in (best, *candidate.also) for copy in _in_copies(place, found[place.passage]))
+    also = (*candidate.also, *in_copies)
+    return Answer(candidate.text, confidence, best.start, best.end, found[best.passage], best.score, also)
+
+
+def _in_copies(place: Place, retrieved: Retrieved) -> list[Place]:
+    """Where a span stands in the copies of its passage, of which only those count that are equal to the letter."""
+    passage = retrieved.passage
+    start, end = place.start - passage.start, place.end - passage.start
+    return [
+        replace(place, document=copy.document.id, start=copy.start + start, end=copy.start + end)
+        for copy in retrieved.copies
+        if copy.text == passage.text
+    ]

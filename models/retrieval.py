@@ -1,31 +1,34 @@
 """Retrieval: a question in, scored passages of a collection out; by words, by meaning, or by both."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from models.encoder import Encoder
-from models.fusion import weighted_sum
+from models.fusion import Scores, ordered
+from models.hybrid import Ranking, Searches, rank
+from models.selection import Selected, select
 from store.collection import Collection
+from store.dense import unit
 from store.errors import InvalidInput
 from store.reading import Reading
-from store.records import Embedding, Passage
+from store.records import Embedding, Hit, Passage
 
 RetrieverName = Literal["hybrid", "sparse", "dense"]
 
-FUSION_DEPTH = 100  # passages of each ranking that are fused
-DENSE_WEIGHT = 0.5
+DEEPER = (1, 4, 16)  # times the first depth: how far to look where what was found does not make enough passages
 
 
 @dataclass(frozen=True)
 class Retrieved:
-    """A passage and its scores: of the chosen retriever, and of each view that ranked it."""
+    """A passage and its scores: of the chosen retriever, and of each view that was asked."""
 
     passage: Passage
-    score: float  # BM25, cosine, or the fused score in [0, 1]
-    sparse: float | None
+    score: float  # BM25, cosine, or the fused score: a sum in [0, 1], or of reciprocal ranks
+    sparse: float | None  # None where none of the question's words is in it, or it is not among the best by them
     dense: float | None
+    copies: tuple[Passage, ...] = ()  # passages with the same text that ranked below
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,12 @@ def retrieve(
     retriever: RetrieverName = "hybrid",
     filters: Mapping[str, Any] | None = None,
     embedding: Embedding | None = None,
+    per_document: int | None = None,
 ) -> Retrieval:
     """The `limit` best passages for a question, among those whose documents match the filters, at one generation.
 
-    `embedding` is the question's, where there is no encoder to make it.
+    Of passages with the same text the best-ranked stands for all. Of one document there are `per_document` at most;
+    None: any number. `embedding` is the question's, where there is no encoder to make it.
 
     Raises:
         InvalidInput: the filters break a rule of their syntax, or there is neither an encoder nor an embedding.
@@ -60,33 +65,81 @@ def retrieve(
                 f"{retriever} retrieval from collection {collection.name!r}, whose documents brought their embeddings, "
                 "needs the question's embedding by the same model"
             )
-        embedding = encoder.encode([question])[0]
+        embedding = encoder.encode_questions([question])[0]
     encoded = time.perf_counter()
     with collection.reading() as reading:
-        passages = _ranked(reading, embedding, question, limit, retriever, filters)
+        passages = _retrieved(reading, embedding, question, limit, retriever, filters, per_document)
     done = time.perf_counter()
     return Retrieval(tuple(passages), 1000 * (encoded - began), 1000 * (done - encoded))
 
 
-def _ranked(
+def searches(reading: Reading, question: str, depth: int, filters: Mapping[str, Any] | None) -> Searches:
+    """A question's searches of one generation."""
+    return Searches(
+        lambda title_weight: _scores(reading.search_sparse(question, depth, filters, title_weight)),
+        lambda embedding: _scores(reading.search_dense(embedding, depth, filters)),
+        reading.embeddings,
+    )
+
+
+def _retrieved(
     reading: Reading,
     embedding: Embedding | None,
     question: str,
     limit: int,
     retriever: RetrieverName,
     filters: Mapping[str, Any] | None,
+    per_document: int | None,
 ) -> list[Retrieved]:
-    depth = max(limit, FUSION_DEPTH) if retriever == "hybrid" else limit
-    sparse: dict[int, float] = {}
-    dense: dict[int, float] = {}
-    if retriever != "dense":
-        sparse = {hit.number: hit.score for hit in reading.search_sparse(question, depth, filters)}
-    if retriever != "sparse" and embedding is not None:
-        dense = {hit.number: hit.score for hit in reading.search_dense(embedding, depth, filters)}
-    if retriever == "hybrid":
-        scores = weighted_sum([dense, sparse], [DENSE_WEIGHT, 1 - DENSE_WEIGHT])
-    else:
-        scores = sparse or dense
-    best = sorted(scores, key=lambda number: (-scores[number], number))[:limit]
-    found = reading.passages(best)
-    return [Retrieved(found[n], scores[n], sparse.get(n), dense.get(n)) for n in best if n in found]
+    ranking, selected = Ranking({}, {}, {}), list[Selected]()
+    first = max(limit, reading.options.depth) if retriever == "hybrid" else limit
+    for depth in (times * first for times in DEEPER):
+        ranking = _ranking(reading, embedding, question, depth, retriever, filters)
+        selected = select(_passages(reading, ordered(ranking.fused), limit), limit, per_document)
+        if len(selected) >= limit or max(len(ranking.sparse), len(ranking.dense)) < depth:
+            break
+    numbers = [one.passage.number for one in selected]
+    dense = dict(ranking.dense)
+    if retriever == "hybrid" and embedding is not None:
+        dense |= _cosines(reading, embedding, [number for number in numbers if number not in dense])
+    return [
+        Retrieved(s.passage, ranking.fused[n], ranking.sparse.get(n), dense.get(n), tuple(s.copies))
+        for n, s in zip(numbers, selected, strict=True)
+    ]
+
+
+def _ranking(
+    reading: Reading,
+    embedding: Embedding | None,
+    question: str,
+    depth: int,
+    retriever: RetrieverName,
+    filters: Mapping[str, Any] | None,
+) -> Ranking:
+    asked = searches(reading, question, depth, filters)
+    if retriever == "sparse" or embedding is None:
+        sparse = asked.sparse(reading.options.title_weight)
+        return Ranking(sparse, sparse, {})
+    if retriever == "dense":
+        dense = asked.dense(embedding)
+        return Ranking(dense, {}, dense)
+    return rank(asked, embedding, reading.options)
+
+
+def _passages(reading: Reading, numbers: Sequence[int], at_once: int) -> Iterator[Passage]:
+    """Passages in the order of these numbers, read when they are asked for."""
+    for begin in range(0, len(numbers), at_once):
+        some = numbers[begin : begin + at_once]
+        found = reading.passages(some)
+        yield from (found[number] for number in some if number in found)
+
+
+def _cosines(reading: Reading, embedding: Embedding, numbers: Sequence[int]) -> dict[int, float]:
+    """Of passages that the question's own embedding did not find."""
+    stored = reading.embeddings(numbers) if numbers else {}
+    question = unit(embedding[None])[0]
+    return {number: float(unit(vector[None])[0] @ question) for number, vector in stored.items()}
+
+
+def _scores(hits: Sequence[Hit]) -> Scores:
+    return {hit.number: hit.score for hit in hits}

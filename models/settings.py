@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=0, ge=0, description="cores for the models; 0 takes all that the process may use")
     retriever: RetrieverName = Field(default="hybrid", description="hybrid, sparse or dense")
     passages: int = Field(default=10, ge=1, le=100, description="how many passages are read for a question")
+    per_document: int | None = Field(default=None, ge=1, description="of one document, how many passages at most")
     top_k: int = Field(default=3, ge=1, le=50, description="how many answers are returned at most")
     min_confidence: float | None = Field(
         default=None,

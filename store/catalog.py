@@ -9,9 +9,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from store.collection import Collection, Description, folder_bytes
-from store.errors import Conflict, Damaged, InvalidInput, NotFound
+from store.errors import Conflict, Damaged, InvalidInput, NotFound, Unavailable
+from store.options import Options
 from store.snapshot import sync_folder
-from store.views import EncoderIdentity, Options
+from store.views import EncoderIdentity
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -70,6 +71,20 @@ class Catalog:
             self._open[name] = Collection(self._data / name, self._encoder, options)
             return self._open[name]
 
+    def change(self, name: str, options: Options) -> Collection:
+        """Search a collection in another way from now on; the views that this concerns are made anew.
+
+        Other processes that have it open go on in the old way until they open it again.
+
+        Raises:
+            NotFound: there is no such collection.
+            InvalidInput: it cannot have these options.
+        """
+        self.get(name)
+        with self._opening[name]:
+            self._open[name] = Collection(self._data / name, self._encoder, options)
+            return self._open[name]
+
     def describe(self, name: str) -> Description:
         """What there is to know about a collection; errors as of `get`, but a damaged one is described as such."""
         self._check(name)
@@ -77,7 +92,7 @@ class Catalog:
             return Description(name, "REBUILDING", bytes=folder_bytes(self._data / name))
         try:
             return self.get(name).describe()
-        except (Damaged, sqlite3.DatabaseError) as error:
+        except (Damaged, Unavailable, sqlite3.DatabaseError) as error:
             return Description(name, "DAMAGED", bytes=folder_bytes(self._data / name), reason=str(error))
 
     def rename(self, name: str, new: str) -> None:

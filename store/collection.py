@@ -18,13 +18,12 @@ from store import log
 from store.database import Database
 from store.errors import Conflict, Duplicate, InvalidInput, LectorError, NotFound
 from store.filters import compile_filter
-from store.nearest import check_factory
+from store.options import Options
 from store.reading import CollectionState, Reading, Remembered
 from store.records import Document, Embedding, Hit, Meta, NewDocument, Passage
 from store.rows import check, insert, to_json
 from store.snapshot import sync_folder
-from store.sparse import analyzer
-from store.views import EncoderIdentity, Options, Views
+from store.views import EncoderIdentity, Views
 from store.writer_lock import WriterLock
 
 OnDuplicate = Literal["overwrite", "skip", "fail"]
@@ -60,13 +59,10 @@ class Collection:
         Raises:
             Conflict: the collection was made with another encoder.
             Damaged: the database cannot be read.
-            InvalidInput: there is no stemmer for the language, or the index is none.
+            InvalidInput: an option breaks a rule of `Options.check`.
         """
         if options is not None:
-            analyzer(options.language)
-            check_factory(options.index, encoder.dimension)
-            if options.effort < 1:
-                raise InvalidInput(f"effort {options.effort} is below 1; it counts what a dense search looks at")
+            options.check(encoder.dimension)
         folder.mkdir(parents=True, exist_ok=True)
         self.name = folder.name
         self.folder = folder
@@ -189,7 +185,7 @@ class Collection:
             with self._database.reading() as connection:
                 views = self._views.at(connection)
                 if views is not None:
-                    yield Reading(self.name, connection, views, self.options.effort, self._remembered)
+                    yield Reading(self.name, connection, views, self.options, self._remembered)
                     return
 
     def search_dense(self, embedding: Embedding, limit: int, filters: Mapping[str, Any] | None = None) -> list[Hit]:
@@ -334,12 +330,7 @@ class Collection:
                 f"checksum {stored['encoder'][:12]}; now {self.encoder.dimension}, {self.encoder.checksum[:12]}); "
                 "use that encoder, or index the documents into a new collection"
             )
-        default = Options()
-        return Options(
-            stored.get("language", default.language),
-            stored.get("index", default.index),
-            int(stored.get("effort", default.effort)),
-        )
+        return Options.stored(stored)
 
 
 def folder_bytes(folder: Path) -> int:

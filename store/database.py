@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from store.attributes import attributes_of, instant
 from store.errors import Damaged, NotFound, Unavailable
-from store.filters import instant
 from store.schema import migrate
 
 BUSY_TIMEOUT_S = 30.0
@@ -22,6 +22,7 @@ class Database:
 
         Raises:
             Damaged: the file is no readable database, or a newer version of Lector wrote it.
+            Unavailable: the disk is full, or cannot be read.
         """
         self.path = path
         self._closed = False
@@ -34,6 +35,10 @@ class Database:
                 migrate(connection, path)
         except sqlite3.DatabaseError as error:
             self.close()
+            if _passes(error):
+                raise Unavailable(
+                    f"{path} cannot be opened now ({error}); see whether its disk is full, and open it again"
+                ) from error
             raise Damaged(f"{path} is not a readable SQLite database ({error}); restore it from a backup") from error
         except Damaged:
             self.close()
@@ -123,8 +128,18 @@ class Database:
             connection.close()
             raise
         connection.create_function("instant", 1, instant, deterministic=True)
+        connection.create_function("attributes_of", 1, attributes_of, deterministic=True)
         connection.create_function("merged", 2, _merged, deterministic=True)
         return connection
+
+
+def _passes(error: sqlite3.Error) -> bool:
+    """Whether an error tells of the disk, such as a full one, or of other processes, and not of what is stored."""
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_BUSY,
+    )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

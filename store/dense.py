@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.errors import InvalidInput
-from store.nearest import DEFAULT_EFFORT, Nearest, Numbers, Vectors, compare
+from store.nearest import DEFAULT_EFFORT, FEW, Nearest, Numbers, Vectors, compare
 from store.records import Hit
 
-RESCORED = 100  # candidates of an inexact index, at least, that are compared by their stored embeddings
-RESCORED_TIMES = 4  # or so many times the limit
+LEAST_RESCORED = 100  # candidates of an inexact index that are compared by their stored embeddings
 
 Exact = Callable[[Sequence[int]], dict[int, NDArray[np.float32]]]  # stored embeddings, by number
 
@@ -123,7 +122,7 @@ class DenseView:
             permitted = self.alive & _within(self.nearest.numbers, among)
         elif not self.alive.all():
             permitted = self.alive
-        depth = limit if self.nearest.exact else max(RESCORED, RESCORED_TIMES * limit)
+        depth = limit if self.nearest.exact else candidates(limit)
         positions, scores = self.nearest.search(question, depth, max(effort, 1), permitted)
         numbers = self.nearest.numbers[positions].tolist()
         if self.nearest.exact or exact is None:
@@ -135,6 +134,14 @@ class DenseView:
         return list(zip(np.array(list(stored))[positions].tolist(), scores.tolist(), strict=True))
 
 
+def candidates(limit: int) -> int:
+    """How many passages of an inexact index are compared again where `limit` are wanted: half as many more, at least.
+
+    Each is read from the database, and these reads are most of what a search costs.
+    """
+    return max(LEAST_RESCORED, limit + limit // 2)
+
+
 def unit(vectors: NDArray[np.float32]) -> Vectors:
     """The vectors (n, dimension) at unit length; those of length 0 stay as they are."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -143,6 +150,14 @@ def unit(vectors: NDArray[np.float32]) -> Vectors:
 
 
 def _within(numbers: Numbers, among: Numbers) -> NDArray[np.bool_]:
-    """Which of some numbers are among others."""
-    found: NDArray[np.bool_] = np.isin(numbers, among)
+    """Which of some numbers, which rise, are among others."""
+    found: NDArray[np.bool_]
+    if len(among) > FEW * len(numbers):
+        found = np.isin(numbers, among)
+    else:  # looked up one by one: a fraction of the time, and of every write's to a large collection
+        found = np.zeros(len(numbers), np.bool_)
+        positions = np.searchsorted(numbers, among)
+        there = positions < len(numbers)
+        there[there] = numbers[positions[there]] == among[there]
+        found[positions[there]] = True
     return found

@@ -9,21 +9,25 @@ only as ISO 8601 dates. Where Haystack raises on a document whose value has anot
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from store.attributes import Kind, instant, text_key, whole
 from store.errors import InvalidInput
 
 Sql = tuple[str, list[Any]]  # a condition with `?` placeholders, and their values
 
-_COLUMNS = {"id": "d.id", "title": "d.title", "source": "d.source", "content_hash": "d.content_hash"}
+_META = "meta."
+_COLUMNS = ("id", "title", "source", "content_hash")
 _ORDER = {">", ">=", "<", "<="}
 _DEEPEST = 20
 _MOST = 500  # SQLite takes conditions of a depth of 1000
 
 
-def compile_filter(filters: Mapping[str, Any] | None) -> Sql:
-    """A condition on the row `d` of `documents`; without filters, one that always holds.
+def compile_filter(filters: Mapping[str, Any] | None, number: str = "d.number") -> Sql:
+    """A condition on `number`, a document's, such as a column that names one; without filters, one that always holds.
+
+    Every comparison asks an index for the numbers that it matches, so that few of very many are found at once.
 
     Raises:
         InvalidInput: the filter has an unknown operator, misses a key, or compares what cannot be ordered.
@@ -32,18 +36,7 @@ def compile_filter(filters: Mapping[str, Any] | None) -> Sql:
         return "1", []
     if (count := _count(filters)) > _MOST:
         raise InvalidInput(f"the filter has {count} conditions; {_MOST} are the most ('in' takes a list of any length)")
-    return _compile(filters, 0)
-
-
-def instant(value: Any) -> float | None:
-    """Seconds since 1970 of an ISO 8601 date, UTC where it names no zone; None for anything else. Also in SQL."""
-    if not isinstance(value, str) or len(value) < 10 or not value[:4].isdigit():
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return _compile(filters, number, 0)
 
 
 def _count(filters: Any) -> int:
@@ -56,7 +49,7 @@ def _count(filters: Any) -> int:
     return count
 
 
-def _compile(node: Any, depth: int) -> Sql:
+def _compile(node: Any, number: str, depth: int) -> Sql:
     if not isinstance(node, Mapping) or "operator" not in node:
         raise InvalidInput(
             f"filter {node!r} must be an object with 'operator', and 'field' and 'value' or 'conditions'"
@@ -64,52 +57,50 @@ def _compile(node: Any, depth: int) -> Sql:
     if depth > _DEEPEST:
         raise InvalidInput(f"filters are nested deeper than {_DEEPEST} levels")
     if "field" in node:
-        return _comparison(node)
+        return _comparison(node, number)
     operator, conditions = node["operator"], node.get("conditions")
     if operator not in ("AND", "OR", "NOT"):
         raise InvalidInput(f"filter operator {operator!r} is not AND, OR or NOT (comparisons need 'field' and 'value')")
     if not isinstance(conditions, list | tuple) or not conditions:
         raise InvalidInput(f"filter operator {operator} needs 'conditions', a list of at least one filter")
-    parts = [_compile(condition, depth + 1) for condition in conditions]
-    joined = (" OR " if operator == "OR" else " AND ").join(sql for sql, _ in parts)
-    return f"{'NOT ' if operator == 'NOT' else ''}({joined})", [value for _, values in parts for value in values]
+    sql, values = _joined(" OR " if operator == "OR" else " AND ", [_compile(c, number, depth + 1) for c in conditions])
+    return f"{'NOT ' if operator == 'NOT' else ''}({sql})", values
 
 
-def _comparison(node: Mapping[str, Any]) -> Sql:
+def _comparison(node: Mapping[str, Any], number: str) -> Sql:
     if "value" not in node:
         raise InvalidInput(f"filter {dict(node)!r} lacks 'value'")
-    field, path = _field(node["field"])
-    operator, value = node["operator"], _plain(node["value"])
+    field, operator, value = _field(node["field"]), node["operator"], _plain(node["value"])
     if operator in ("==", "!="):
-        sql, values = _equal(field, path, value)
+        sql, values = _equal(number, field, value)
     elif operator in ("in", "not in"):
         if not isinstance(value, list):
             raise InvalidInput(f"filter operator {operator!r} needs a list as its value, not {value!r}")
-        sql, values = _among(field, path, value)
+        sql, values = _among(number, field, value)
     elif operator in _ORDER:
-        return _ordered(field, path, operator, value)
+        return _ordered(number, field, operator, value)
     else:
         raise InvalidInput(f"filter operator {operator!r} is not one of ==, !=, >, >=, <, <=, in, not in")
     return (f"NOT ({sql})" if operator in ("!=", "not in") else f"({sql})"), values
 
 
-def _field(name: Any) -> tuple[str, list[Any]]:
+def _field(name: Any) -> str:
     if not isinstance(name, str) or not name:
         raise InvalidInput(f"filter field {name!r} must be a name such as 'meta.year' or 'source'")
     if name in _COLUMNS:
-        return _COLUMNS[name], []
-    keys = str(_plain(name)).removeprefix("meta.").split(".")
-    if any('"' in key or not key for key in keys):
+        return name
+    path = str(_plain(name)).removeprefix(_META)
+    if '"' in path or not all(path.split(".")):
         raise InvalidInput(f"filter field {name!r} must be keys joined by dots, without quotes")
-    return "json_extract(d.meta, ?)", ["$" + "".join(f'."{key}"' for key in keys)]
+    return _META + path
 
 
 def _plain(value: Any) -> Any:
     """A value that SQLite can hold: dates as text, whole numbers beyond 64 bits in floating point, as it keeps them."""
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        value = float(value) if abs(value) < 2**1023 else math.inf
+    if isinstance(value, int):
+        value = whole(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidInput(f"filter value {value!r} must be a finite number")
     if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
@@ -117,42 +108,56 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _among(field: str, path: list[Any], values: list[Any]) -> Sql:
-    """Equal to one of the values. Lists travel as JSON, since SQLite bounds the depth of a condition."""
+def _equal(number: str, field: str, value: Any) -> Sql:
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise InvalidInput(f"filter value {value!r} must be a string, a number, a boolean, a date or null")
+    return _among(number, field, [value])
+
+
+def _among(number: str, field: str, values: list[Any]) -> Sql:
+    """Equal to one of the values. They travel as JSON, since SQLite bounds the depth of a condition."""
     plain = [_plain(value) for value in values]
-    parts = [_equal(field, path, None)] if None in plain else []
     numbers = [value for value in plain if isinstance(value, int | float)]
     strings = [value for value in plain if isinstance(value, str)]
     if len(numbers) + len(strings) + plain.count(None) < len(plain):
         raise InvalidInput(f"filter value {values!r} must hold strings, numbers, booleans, dates or nulls")
-    for types, some in (("'integer', 'real'", numbers), ("'text'", strings)):
-        if some:
-            listed = f"(typeof({field}) IN ({types}) AND {field} IN (SELECT value FROM json_each(?)))"
-            parts.append((listed, [*path, *path, json.dumps(some)]))
-    dates = [moment for value in strings if (moment := instant(value)) is not None]
-    if dates:
-        listed = f"COALESCE(instant({field}) IN (SELECT value FROM json_each(?)), 0)"
-        parts.append((listed, [*path, json.dumps(dates)]))
-    return " OR ".join(sql for sql, _ in parts) or "0", [bound for _, bounds in parts for bound in bounds]
+    texts = [text_key(value) for value in strings] if field.startswith(_META) else strings
+    instants = [moment for value in strings if (moment := instant(value)) is not None]
+    listed: tuple[tuple[Kind, list[Any]], ...] = (("number", numbers), ("text", texts), ("time", instants))
+    parts = [
+        _matching(number, field, kind, "IN (SELECT value FROM json_each(?))", json.dumps(some))
+        for kind, some in listed
+        if some
+    ]
+    if None in plain:
+        parts.append(_missing(number, field))
+    return _joined(" OR ", parts) if parts else ("0", [])
 
 
-def _equal(field: str, path: list[Any], value: Any) -> Sql:
-    if value is None:
-        return f"{field} IS NULL", path
-    if isinstance(value, bool | int | float):
-        return f"(typeof({field}) IN ('integer', 'real') AND {field} = ?)", [*path, *path, value]
-    if not isinstance(value, str):
-        raise InvalidInput(f"filter value {value!r} must be a string, a number, a boolean, a date or null")
-    if instant(value) is None:
-        return f"({field} IS ?)", [*path, value]
-    return f"({field} IS ? OR instant({field}) IS instant(?))", [*path, value, *path, value]
-
-
-def _ordered(field: str, path: list[Any], operator: str, value: Any) -> Sql:
+def _ordered(number: str, field: str, operator: str, value: Any) -> Sql:
     if value is None:
         return "0", []
     if isinstance(value, bool | int | float):
-        return f"(typeof({field}) IN ('integer', 'real') AND {field} {operator} ?)", [*path, *path, value]
-    if isinstance(value, str) and instant(value) is not None:
-        return f"COALESCE(instant({field}) {operator} instant(?), 0)", [*path, value]
+        return _matching(number, field, "number", f"{operator} ?", value)
+    if (moment := instant(value)) is not None:
+        return _matching(number, field, "time", f"{operator} ?", moment)
     raise InvalidInput(f"filter value {value!r} cannot be ordered by {operator}; give a number or an ISO 8601 date")
+
+
+def _matching(number: str, field: str, kind: Kind, test: str, value: Any) -> Sql:
+    """Of the documents, those with such a value in a field."""
+    if not field.startswith(_META):
+        column = {"text": field, "time": f"instant({field})"}.get(kind, "NULL")  # columns hold text alone
+        return f"{number} IN (SELECT number FROM documents WHERE {column} {test})", [value]
+    query = f"SELECT document FROM attributes WHERE field = ? AND kind = '{kind}' AND value {test}"
+    return f"{number} IN ({query})", [field.removeprefix(_META), value]
+
+
+def _missing(number: str, field: str) -> Sql:
+    if not field.startswith(_META):
+        return "0", []
+    return f"{number} NOT IN (SELECT document FROM attributes WHERE field = ?)", [field.removeprefix(_META)]
+
+
+def _joined(by: str, parts: list[Sql]) -> Sql:
+    return by.join(sql for sql, _ in parts), [value for _, values in parts for value in values]

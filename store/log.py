@@ -16,18 +16,22 @@ def reaches(connection: Connection, since: int) -> bool:
 
 
 def added(columns: str, since: int, condition: str = "1", step: int = 1) -> tuple[str, tuple[int, ...]]:
-    """A query for the passages that came after `since` and are still there, in the order of their numbers.
+    """A query for the passages `p` that came after `since` and are still there, in the order of their numbers.
 
     With a step, every step-th only.
     """
-    query = f"SELECT {columns} FROM passages p JOIN documents d ON d.number = p.document WHERE {condition}"
     if step > 1:
-        query += f" AND p.number % {step} = 0"
+        condition += f" AND p.number % {step} = 0"
+    query, values = matching(columns, since, condition)
+    return f"{query} ORDER BY p.number", values
+
+
+def matching(columns: str, since: int, condition: str) -> tuple[str, tuple[int, ...]]:
+    """The same in any order, so that an index may answer it."""
+    query = f"SELECT {columns} FROM passages p WHERE {condition}"
     if not since:
-        return f"{query} ORDER BY p.number", ()
-    return f"{query} AND p.number IN (SELECT passage FROM changes WHERE number > ? AND added) ORDER BY p.number", (
-        since,
-    )
+        return query, ()
+    return f"{query} AND p.number IN (SELECT passage FROM changes WHERE number > ? AND added)", (since,)
 
 
 def removed(connection: Connection, since: int) -> list[int]:
@@ -36,6 +40,12 @@ def removed(connection: Connection, since: int) -> list[int]:
         return []
     query = "SELECT passage FROM changes WHERE number > ? AND NOT added AND passage > 0"
     return [row[0] for row in connection.execute(query, (since,))]
+
+
+def only_passages(connection: Connection, since: int) -> bool:
+    """Whether the log knows all changes after `since`, and each is that of a passage: no metadata changed."""
+    query = "SELECT EXISTS (SELECT 1 FROM changes WHERE number > ? AND passage = 0)"
+    return reaches(connection, since) and not connection.execute(query, (since,)).fetchone()[0]
 
 
 def note(connection: Connection) -> None:

@@ -21,9 +21,10 @@ EXACT = "Flat"
 CHOICES = ((50_000, EXACT), (4_000_000, "HNSW32,SQ8"), (2**63, "IVF16384_HNSW32,SQ8"))
 LEAST_INEXACT = 1_000  # passages; of fewer, an index is exact whatever was asked for: there is too little to train it
 MOST_GROWTH = 4  # times its size when it was trained, before an inexact index is made anew
-DEFAULT_EFFORT = 64  # nodes of a graph, or inverted lists, that a search looks at
+DEFAULT_EFFORT = 256  # nodes of a graph, or inverted lists, that a search looks at
 TRAINING_PASSAGES = 200_000  # at most; IVF16384 asks for 39 a list and warns below
-FEW = 0.05  # of the passages; so few are compared one by one, since a graph would hardly find them
+FEW = 0.05  # of the passages; a graph would hardly find so few
+FEWEST = 1_000  # passages that are read from an index to be compared, rather than looked for in it
 
 Vectors = NDArray[np.float32]  # (n, dimension), of unit length
 Numbers = NDArray[np.int64]  # (n,), rising
@@ -124,16 +125,18 @@ class Nearest:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Positions and scores of about the `depth` nearest among the permitted positions; all are where it is None."""
         _use_one_core()
-        if permitted is None:
-            parameters = _parameters(self.index, None, effort)
-        else:
+        index, parameters = self.index, _parameters(self.index, None, effort)
+        if permitted is not None:
             count = int(permitted.sum())
-            if count <= FEW * len(self) or count <= depth:
+            few = count <= FEW * len(self)
+            if count <= max(FEWEST, depth) or (few and self.exact):
                 return self._compare(vector, depth, np.flatnonzero(permitted))
-            bits = np.packbits(permitted, bitorder="little")
-            # The fewer are permitted, the more of the others are met on the way.
-            parameters = _parameters(self.index, faiss.IDSelectorBitmap(bits), effort * len(self) // count)
-        scores, positions = self.index.search(vector[None], min(depth, len(self)), params=parameters)
+            selector = faiss.IDSelectorBitmap(np.packbits(permitted, bitorder="little"))
+            if few and isinstance(index, faiss.IndexHNSW):  # all codes, without the graph
+                index, parameters = faiss.downcast_index(index.storage), faiss.SearchParameters(sel=selector)
+            else:  # the fewer are permitted, the more of the others are met on the way
+                parameters = _parameters(index, selector, effort * len(self) // count)
+        scores, positions = index.search(vector[None], min(depth, len(self)), params=parameters)
         found = positions[0] >= 0
         return positions[0][found], scores[0][found]
 

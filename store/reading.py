@@ -2,18 +2,19 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any
 
 import numpy as np
 
-from store import log
+from store import log, vectors
 from store.dense import DenseView
 from store.errors import NotFound
 from store.filters import compile_filter
-from store.nearest import Numbers
+from store.nearest import Numbers, Vectors
+from store.options import Options
 from store.records import Document, Embedding, Hit, Passage
 from store.rows import DOCUMENT, document
 from store.sparse import SparseView
@@ -31,24 +32,23 @@ class CollectionState:
 
 
 class Remembered:
-    """What the last few filters kept, at the generation at which they were asked."""
+    """What the last few filters kept, and the generation at which they were asked."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, Numbers] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[int, Numbers]] = OrderedDict()
         self._changing = threading.Lock()
 
-    def get(self, key: Hashable, find: Callable[[], Numbers]) -> Numbers:
-        """The numbers for a key, found again where they were forgotten."""
+    def get(self, key: Hashable) -> tuple[int, Numbers] | None:
         with self._changing:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
-        found = find()
+            return self._kept.get(key)
+
+    def put(self, key: Hashable, generation: int, numbers: Numbers) -> None:
         with self._changing:
-            self._kept[key] = found
+            self._kept[key] = generation, numbers
             if len(self._kept) > FILTERS_REMEMBERED:
                 self._kept.popitem(last=False)
-        return found
 
 
 class Reading:
@@ -59,14 +59,14 @@ class Reading:
         name: str,
         connection: Connection,
         views: tuple[DenseView, SparseView],
-        effort: int,
+        options: Options,
         remembered: Remembered,
     ) -> None:
         self.name = name
         self.generation = log.generation(connection)
         self._connection = connection
         self._dense, self._sparse = views
-        self._effort = effort
+        self.options = options
         self._remembered = remembered
 
     def search_dense(self, embedding: Embedding, limit: int, filters: Mapping[str, Any] | None = None) -> list[Hit]:
@@ -75,15 +75,24 @@ class Reading:
         Raises:
             InvalidInput: the embedding has another dimension or is not finite, or the filter breaks a rule.
         """
-        return self._dense.search(embedding, limit, self._allowed(filters), self.embeddings, self._effort)
+        return self._dense.search(embedding, limit, self._allowed(filters), self.embeddings, self.options.effort)
 
-    def search_sparse(self, question: str, limit: int, filters: Mapping[str, Any] | None = None) -> list[Hit]:
+    def search_sparse(
+        self,
+        question: str,
+        limit: int,
+        filters: Mapping[str, Any] | None = None,
+        title_weight: float | None = None,
+    ) -> list[Hit]:
         """The passages with the best BM25 scores for a question, best first, among those that match the filter.
+
+        A word in a title counts `title_weight` times; None: as the collection's options say.
 
         Raises:
             InvalidInput: the filter breaks a rule.
         """
-        return self._sparse.search(question, limit, self._allowed(filters))
+        weight = self.options.title_weight if title_weight is None else title_weight
+        return self._sparse.search(question, limit, self._allowed(filters), weight)
 
     def passages(self, numbers: Sequence[int]) -> dict[int, Passage]:
         """Passages by number; those that are not there are left out."""
@@ -104,6 +113,10 @@ class Reading:
         query = f"SELECT number, embedding FROM passages WHERE number IN ({marks}) AND length(embedding) > 0"
         rows = self._connection.execute(query, list(numbers))
         return {number: np.frombuffer(blob, dtype=np.float32) for number, blob in rows}
+
+    def all_embeddings(self) -> tuple[Numbers, Vectors]:
+        """Numbers (n,), rising, and embeddings (n, dimension) at unit length of all passages that have one."""
+        return vectors.everything(self._connection, self._dense.dimension)
 
     def document_text(self, id_: str) -> str:
         """The text that all offsets of a document count in.
@@ -158,13 +171,21 @@ class Reading:
         return dict(self._connection.execute(query, (source,)))
 
     def _allowed(self, filters: Mapping[str, Any] | None) -> Numbers | None:
+        """Numbers of the passages that match a filter, rising."""
         if not filters:
             return None
-        condition, values = compile_filter(filters)
-
-        def find() -> Numbers:
-            query = f"SELECT p.number FROM passages p JOIN documents d ON d.number = p.document WHERE {condition}"
-            rows = self._connection.execute(query, values)
-            return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64))
-
-        return self._remembered.get((self.generation, condition, *((type(v), v) for v in values)), find)
+        condition, values = compile_filter(filters, "p.document")
+        key = condition, *((type(v), v) for v in values)
+        since, numbers = self._remembered.get(key) or (0, np.empty(0, np.int64))
+        if since == self.generation:
+            return numbers
+        if since > self.generation or not log.only_passages(self._connection, since):
+            since, numbers = 0, np.empty(0, np.int64)
+        # As one text: a row for each of a million numbers would take five times as long.
+        query, bounds = log.matching("group_concat(p.number)", since, condition)
+        (listed,) = self._connection.execute(query, (*values, *bounds)).fetchone()
+        later = np.sort(np.fromstring(listed or "", dtype=np.int64, sep=","))  # higher than all that came before
+        kept = numbers[~np.isin(numbers, log.removed(self._connection, since))]
+        numbers = np.concatenate((kept, later))
+        self._remembered.put(key, self.generation, numbers)
+        return numbers

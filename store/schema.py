@@ -49,7 +49,31 @@ def _first(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS = (_first,)
+def _attributes(connection: sqlite3.Connection) -> None:
+    columns = "field, kind, value, document"
+    row = "json_extract(a.value, '$[0]'), json_extract(a.value, '$[1]'), json_extract(a.value, '$[2]')"
+    old = f"SELECT {row}, old.number FROM json_each(attributes_of(old.meta)) a"
+    new = f"SELECT {row}, new.number FROM json_each(attributes_of(new.meta)) a"
+    delete = f"DELETE FROM attributes WHERE ({columns}) IN ({old})"
+    insert = f"INSERT INTO attributes ({columns}) {new}"
+    for statement in (
+        # What filters ask of the metadata: see `store.attributes`.
+        """CREATE TABLE attributes (
+               field TEXT NOT NULL,
+               kind TEXT NOT NULL,
+               value NOT NULL,
+               document INTEGER NOT NULL,
+               PRIMARY KEY (field, kind, value, document)) WITHOUT ROWID""",
+        f"CREATE TRIGGER attributes_added AFTER INSERT ON documents BEGIN {insert}; END",
+        f"CREATE TRIGGER attributes_removed AFTER DELETE ON documents BEGIN {delete}; END",
+        f"CREATE TRIGGER attributes_changed AFTER UPDATE OF meta ON documents BEGIN {delete}; {insert}; END",
+        f"""INSERT INTO attributes ({columns})
+            SELECT {row}, d.number FROM documents d, json_each(attributes_of(d.meta)) a ORDER BY 1, 2, 3, 4""",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS = (_first, _attributes)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

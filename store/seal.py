@@ -17,9 +17,12 @@ _AT_ONCE = 2**24  # bytes
 
 def write(folder: Path) -> None:
     """Note the checksum of the folder's list of segments."""
+    checksum = _checksum_of_list(folder)
+    if (folder / _SEAL).is_file() and (folder / _SEAL).read_bytes() == checksum:
+        return
     temporary = folder / f".{_SEAL}.tmp"
     with temporary.open("wb") as file:
-        file.write(_checksum_of_list(folder))
+        file.write(checksum)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / _SEAL)

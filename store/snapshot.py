@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from store.dense import DenseView
-from store.nearest import Nearest
+from store.nearest import AUTO, Nearest
 
 _MAGIC = b"lector dense view 2\n"
+_LONGEST_HEADER = 4096  # bytes
 _AT_ONCE = 2**24  # bytes
 
 
-def save(view: DenseView, path: Path, encoder: str) -> None:
+def save(view: DenseView, path: Path, encoder: str, wanted: str = AUTO) -> None:
     """Write a view without recent passages: to a temporary file, synced and renamed, so that a reader finds the old
     one or the new.
     """
@@ -28,6 +29,7 @@ def save(view: DenseView, path: Path, encoder: str) -> None:
         "change": view.change,
         "encoder": encoder,
         "dimension": view.dimension,
+        "wanted": wanted,
         "factory": view.nearest.factory,
         "built": view.nearest.built,
         "passages": len(view.nearest),
@@ -41,7 +43,7 @@ def save(view: DenseView, path: Path, encoder: str) -> None:
     checksum = 0
     for part in parts:
         checksum = zlib.crc32(part, checksum)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(".tmp")  # always the same: what a writer that was killed has left is written over
     try:
         with temporary.open("wb") as file:
             file.write(_MAGIC + b"%08x\n" % checksum)
@@ -55,8 +57,10 @@ def save(view: DenseView, path: Path, encoder: str) -> None:
     sync_folder(path.parent)
 
 
-def load(path: Path, dimension: int, encoder: str) -> DenseView | None:
-    """The view saved at `path`; None where it is missing, damaged or of another encoder, and so must be made anew."""
+def load(path: Path, dimension: int, encoder: str, wanted: str = AUTO) -> DenseView | None:
+    """The view saved at `path`; None where it must be made anew: it is missing or damaged, or another encoder's, or
+    another index was wanted of it (a factory string, or "auto").
+    """
     try:
         content = np.memmap(path, dtype=np.uint8, mode="r")
     except (FileNotFoundError, ValueError):  # there is none, or it is empty
@@ -64,9 +68,9 @@ def load(path: Path, dimension: int, encoder: str) -> DenseView | None:
     start = len(_MAGIC) + 9
     if content[:start].tobytes() != _MAGIC + b"%08x\n" % _checksum(path, start):
         return None
-    end = start + content[start:].tobytes().index(b"\n") + 1
+    end = start + content[start : start + _LONGEST_HEADER].tobytes().index(b"\n") + 1
     header = json.loads(content[start:end].tobytes())
-    if (header["encoder"], header["dimension"]) != (encoder, dimension):
+    if (header["encoder"], header["dimension"], header.get("wanted", AUTO)) != (encoder, dimension, wanted):
         return None
     count = header["passages"]
     numbers = np.frombuffer(content[end : (end := end + 8 * count)].tobytes(), dtype=np.int64)

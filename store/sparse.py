@@ -3,7 +3,7 @@
 User text never meets a query parser: it is analysed into terms, as the passages were, and the query is built of these.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from store import seal
 from store.errors import InvalidInput
 from store.nearest import Numbers
 from store.records import Hit
+from store.stop_words import stop_words
 
 DEFAULT_LANGUAGE = "english"
 WRITER_HEAP_BYTES = 64_000_000
@@ -23,13 +24,16 @@ MOST_LISTED = 5_000  # numbers that a query can name without becoming slow
 _MARK = -1  # the number of the one document that carries the last change
 
 
-def analyzer(language: str) -> tantivy.TextAnalyzer:
+def analyzer(language: str, left_out: Sequence[str] = ()) -> tantivy.TextAnalyzer:
     """What makes terms of a text: words in lower case, cut to their stems ("none": as they are).
+
+    Words that are `left_out`, as they are written, make no terms.
 
     Raises:
         InvalidInput: there is no stemmer for the language.
     """
-    steps = [tantivy.Filter.remove_long(LONGEST_TERM), tantivy.Filter.lowercase()]
+    steps = [tantivy.Filter.remove_long(LONGEST_TERM), tantivy.Filter.custom_stopword(list(left_out))]
+    steps.append(tantivy.Filter.lowercase())
     if language != "none":
         steps.append(tantivy.Filter.stemmer(language))
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
@@ -61,21 +65,24 @@ class SparseView:
     _searcher: Any
     _schema: Any
     _analyzer: Any
+    _question_analyzer: Any
 
-    def search(self, question: str, limit: int, among: Numbers | None = None) -> list[Hit]:
+    def search(self, question: str, limit: int, among: Numbers | None = None, title_weight: float = 1.0) -> list[Hit]:
         """The passages with the best BM25 scores, best first.
 
+        A word in a title counts `title_weight` times. Stop words do not count, unless the question has no others.
         `among` restricts the search, before it ranks, to these numbers, which rise. A few are named in the query; of
         many, hits are taken from the top until enough of them are among the numbers, which gives the same.
         """
-        terms = sorted(set(self._analyzer.analyze(question)))
+        terms = sorted(set(self._question_analyzer.analyze(question) or self._analyzer.analyze(question)))
         if not terms or limit < 1 or (among is not None and not len(among)):
             return []
         query = tantivy.Query.boolean_query(
             [
-                (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, term))
+                (tantivy.Occur.Should, self._weighted(field, term, weight))
                 for term in terms
-                for field in ("title", "text")
+                for field, weight in (("title", title_weight), ("text", 1.0))
+                if weight
             ]
         )
         if among is None:
@@ -91,6 +98,10 @@ class SparseView:
             if int(kept.sum()) >= limit or len(hits) < depth:
                 return [hit for hit, keep in zip(hits, kept, strict=True) if keep][:limit]
             depth *= 8
+
+    def _weighted(self, field: str, term: str, weight: float) -> tantivy.Query:
+        query = tantivy.Query.term_query(self._schema, field, term)
+        return query if weight == 1 else tantivy.Query.boost_query(query, weight)
 
     def _best(self, query: tantivy.Query, limit: int) -> list[Hit]:
         hits = self._searcher.search(query, min(limit, max(self._searcher.num_docs, 1)), count=False).hits
@@ -109,8 +120,9 @@ class SparseIndex:
         self._folder = folder
         self._schema = _schema(language)
         self._analyzer = analyzer(language)
+        self._question_analyzer = analyzer(language, stop_words(language))
         index.register_tokenizer(f"lector_{language}", self._analyzer)
-        self.view = self.reload()
+        self.view = self._committed()
 
     @classmethod
     def in_memory(cls, language: str = DEFAULT_LANGUAGE) -> "SparseIndex":
@@ -132,13 +144,15 @@ class SparseIndex:
         return cls(index, language, folder)
 
     def reload(self) -> SparseView:
-        """See what has been committed, also by another process."""
-        self._index.reload()
-        searcher = self._index.searcher()
-        hits = searcher.search(tantivy.Query.term_query(self._schema, "number", _MARK), 1, count=False).hits
-        marks = searcher.fast_field_values("change", [address for _, address in hits])
-        self.view = SparseView(int(marks[0] or 0) if marks else 0, searcher, self._schema, self._analyzer)
-        return self.view
+        """See what has been committed, also by another process. While that one makes the index anew, `view` stays.
+
+        Raises:
+            ValueError: there is nothing to be read just now.
+        """
+        found = self._committed()
+        if found.change >= self.view.change:
+            self.view = found
+        return found
 
     def apply(self, added: Iterable[tuple[int, str, str]], removed: Iterable[int] = (), change: int = 0) -> None:
         """Remove numbers, add (number, title, text) rows and move on to `change`, in one commit."""
@@ -156,7 +170,20 @@ class SparseIndex:
         mark.add_integer("change", change)
         writer.add_document(mark)
         writer.commit()
-        writer.wait_merging_threads()
+        self._seal()
+        writer.wait_merging_threads()  # which may take long, and changes the list of files once more
+        self._seal()
+        self.reload()
+
+    def _committed(self) -> SparseView:
+        self._index.reload()
+        searcher = self._index.searcher()
+        hits = searcher.search(tantivy.Query.term_query(self._schema, "number", _MARK), 1, count=False).hits
+        marks = searcher.fast_field_values("change", [address for _, address in hits])
+        return SparseView(
+            int(marks[0] or 0) if marks else 0, searcher, self._schema, self._analyzer, self._question_analyzer
+        )
+
+    def _seal(self) -> None:
         if self._folder is not None:
             seal.write(self._folder)
-        self.reload()

@@ -5,25 +5,24 @@ view lies on disk and is shared by all processes; whoever holds the writers' loc
 that died leaves nothing undone.
 """
 
+import logging
 import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
 
 import numpy as np
 
-from store import log, snapshot
+from store import log, snapshot, vectors
 from store.database import Database
-from store.dense import DenseView, Recent, unit
+from store.dense import DenseView, Recent
 from store.errors import Conflict, Unavailable
 from store.nearest import (
-    AUTO,
     CHOICES,
-    DEFAULT_EFFORT,
     EXACT,
     TRAINING_PASSAGES,
     Nearest,
@@ -31,14 +30,17 @@ from store.nearest import (
     Vectors,
     choose,
 )
-from store.sparse import DEFAULT_LANGUAGE, SparseIndex, SparseView
+from store.options import Options
+from store.sparse import SparseIndex, SparseView
 from store.writer_lock import WriterLock
 
 SNAPSHOT_EVERY = 10_000  # changes; so many passages are compared one by one in a few milliseconds
 WORTH_A_SNAPSHOT = 1_000  # changes, when a large collection is closed
 MOST_DEAD = 0.2  # of an index, before it is made anew
 FOLLOWED_WITHIN_S = 1.0  # how long a search waits for another process to finish its change of the sparse view
-_ROWS_AT_ONCE = 10_000
+_TITLE = "(SELECT title FROM documents d WHERE d.number = p.document)"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,6 @@ class EncoderIdentity:
 
     checksum: str
     dimension: int
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a collection is searched."""
-
-    language: str = DEFAULT_LANGUAGE  # of the stemmer, or "none"
-    index: str = AUTO  # a FAISS factory string
-    effort: int = DEFAULT_EFFORT  # nodes of a graph, or inverted lists, that a dense search looks at
 
 
 class Views:
@@ -87,14 +80,12 @@ class Views:
         While another process is about to bring the sparse view up to date, the one before it is the newest there is.
         """
         now = log.generation(connection)
-        if min(self.changes) < now:
-            with self._changing:
-                self._follow(connection, now)
+        self._follow(connection, now)
         dense, sparse = self._dense, self._sparse.view
         return (dense, sparse) if dense.change == now >= sparse.change else None
 
     def save(self, closing: bool = False) -> None:
-        """Leave a snapshot of the dense view where one is due and no other process is writing."""
+        """Leave a snapshot of the dense view where one is due, no other process is writing and there is room for it."""
         with self._changing:
             if not self._due(closing):
                 return
@@ -102,45 +93,68 @@ class Views:
                 with self._writers.held(timeout=0), self._database.reading() as connection:
                     self._follow_dense(connection, log.generation(connection))
                     self._dense = self._folded(connection)
-                    snapshot.save(self._dense, self._snapshot, self._encoder.checksum)
+                    snapshot.save(self._dense, self._snapshot, self._encoder.checksum, self._options.index)
                     self._saved = self._dense.change
                     seen = min(self.changes)
                 with self._writers.held(timeout=0), self._database.writing() as connection:
                     log.compact(connection, seen - SNAPSHOT_EVERY)
             except Conflict:
                 return  # the writer will leave its own
+            except (OSError, Unavailable) as error:  # such as a full disk; later changes make it due again
+                _log.warning("%s cannot be written: %s", self._snapshot, error)
 
     def _open(self, connection: Connection) -> None:
         now = log.generation(connection)
         loaded = self._load()
-        if loaded is not None and loaded.change > now:  # the database is older: it was restored from a backup
+        if loaded is not None and self._is_ahead(loaded.change):
             self._snapshot.unlink()
             loaded = None
         self._dense = loaded or self._built(connection, now)
         self._saved = loaded.change if loaded else 0
-        try:
-            self._sparse = SparseIndex.at(self._sparse_folder, self._options.language)
-        except ValueError:  # damaged, of another language, or being changed by another process
+        sparse = self._whole_sparse()
+        if sparse is None:
             with self._writers.held():
-                self._sparse = self._open_sparse()
-        if self._sparse.view.change > now:
+                sparse = self._whole_sparse() or self._empty_sparse()
+        if self._is_ahead(sparse.view.change):
             with self._writers.held():
-                self._sparse = self._empty_sparse()
+                sparse = self._empty_sparse()
+        self._sparse = sparse
         self._follow(connection, now)
         self.save()
 
+    def _is_ahead(self, change: int) -> bool:
+        """Whether a view has seen more than there is: the database was restored from a backup.
+
+        Asked anew, since others may write while this process opens the collection.
+        """
+        with self._database.reading() as connection:
+            return change > log.generation(connection)
+
+    def _whole_sparse(self) -> SparseIndex | None:
+        """The sparse view on disk; None where there is none, or it is damaged, of another language or being changed."""
+        try:
+            return SparseIndex.at(self._sparse_folder, self._options.language) if self._sparse_folder.is_dir() else None
+        except (OSError, ValueError):
+            return None
+
     def _follow(self, connection: Connection, now: int) -> None:
-        if self._dense.change < now:
-            self._follow_dense(connection, now)
+        """Bring both views up to a change; where another holds the writers' lock, it is doing that right now.
+
+        It is waited for without `_changing`, which it needs if it is a thread of this process.
+        """
         give_up = time.monotonic() + FOLLOWED_WITHIN_S
-        while self._sparse.view.change < now and self._sparse.reload().change < now:
-            try:
-                with self._writers.held(timeout=0):
-                    self._follow_sparse()
-            except Conflict:  # whoever holds the lock is bringing this view up to date right now
-                if time.monotonic() > give_up:
+        while min(self.changes) < now:
+            with self._changing:
+                if self._dense.change < now:
+                    self._follow_dense(connection, now)
+                if self._sparse.view.change >= now or self._sparse_on_disk() >= now:
                     return
-                time.sleep(0.005)
+                with suppress(Conflict), self._writers.held(timeout=0):
+                    self._follow_sparse()
+                    continue
+            if time.monotonic() > give_up:
+                return
+            time.sleep(0.005)
 
     # The dense view
 
@@ -153,9 +167,9 @@ class Views:
         if not log.reaches(connection, view.change):
             self._dense = self._built(connection, now)
             return
-        numbers, vectors = _joined(self._rows(connection, view.change), self._encoder.dimension)
+        added = _joined(vectors.added(connection, view.change), self._encoder.dimension)
         removed = np.array(log.removed(connection, view.change), dtype=np.int64)
-        self._dense = view.following(Recent(numbers, vectors), removed, now)
+        self._dense = view.following(Recent(*added), removed, now)
 
     def _due(self, closing: bool) -> bool:
         moved = self._dense.change - self._saved
@@ -178,21 +192,14 @@ class Views:
     def _built(self, connection: Connection, now: int) -> DenseView:
         """A dense view of all passages, from the database."""
         dimension = self._encoder.dimension
-        count = connection.execute("SELECT count(*) FROM passages WHERE length(embedding) > 0").fetchone()[0]
+        count = vectors.count(connection)
         with self._as_rebuilding():
             # Numbers are given in the order of writing: a sample at equal distances has a share of every document.
             step = max(count // TRAINING_PASSAGES, 1)
             factory = choose(self._options.index, count)
-            _, sample = _joined(iter(()) if factory == EXACT else self._rows(connection, 0, step), dimension)
-            nearest = Nearest.build(factory, dimension, sample, self._rows(connection, 0))
+            _, sample = _joined(iter(()) if factory == EXACT else vectors.added(connection, 0, step), dimension)
+            nearest = Nearest.build(factory, dimension, sample, vectors.added(connection, 0))
         return DenseView.of(dimension, now, nearest)
-
-    def _rows(self, connection: Connection, since: int, step: int = 1) -> Iterator[tuple[Numbers, Vectors]]:
-        rows = connection.execute(*log.added("p.number, p.embedding", since, "length(p.embedding) > 0", step))
-        while chunk := rows.fetchmany(_ROWS_AT_ONCE):
-            numbers = np.array([number for number, _ in chunk], dtype=np.int64)
-            vectors = np.frombuffer(b"".join(blob for _, blob in chunk), dtype=np.float32)
-            yield numbers, unit(vectors.reshape(len(chunk), -1))
 
     def _load(self) -> DenseView | None:
         """The view of the snapshot; None where that is the one looked at before, or of no use."""
@@ -203,46 +210,57 @@ class Views:
         if self._loaded == (found.st_ino, found.st_mtime_ns):
             return None
         self._loaded = (found.st_ino, found.st_mtime_ns)
-        return snapshot.load(self._snapshot, self._encoder.dimension, self._encoder.checksum)
+        return snapshot.load(self._snapshot, self._encoder.dimension, self._encoder.checksum, self._options.index)
+
+    def _sparse_on_disk(self) -> int:
+        """The last change that the sparse view on disk has seen; 0 where it is being made anew, or could not be."""
+        try:
+            return self._sparse.reload().change
+        except ValueError:
+            return 0
 
     # The sparse view; all of this under the writers' lock
-
-    def _open_sparse(self) -> SparseIndex:
-        try:
-            return SparseIndex.at(self._sparse_folder, self._options.language)
-        except ValueError:  # the database has all it takes to make it anew
-            return self._empty_sparse()
 
     def _follow_sparse(self) -> None:
         with self._database.reading() as connection:  # begun under the lock, so that no other has seen later changes
             now = log.generation(connection)
-            since = self._sparse.reload().change  # another may have brought the view up to date before we had the lock
+            since = self._sparse_on_disk()  # another may have brought the view up to date before we had the lock
             if since == now:
                 return
-            try:
-                whole = since < now and log.reaches(connection, since)
-                if whole:
-                    self._apply_sparse(connection, now)
-            except ValueError:  # a writer that was killed has left files behind that are in the way
-                whole = False
-            if not whole:
-                with self._as_rebuilding():
-                    self._sparse = self._empty_sparse()
-                    try:
-                        self._apply_sparse(connection, now)
-                    except ValueError as error:
-                        raise Unavailable(
-                            f"{self._sparse_folder} cannot be written ({error}); free some space on its disk"
-                        ) from error
+            with self._needing_room():
+                try:
+                    whole = since < now and log.reaches(connection, since)
+                    if whole:
+                        self._apply_sparse(connection, since, now)
+                except ValueError:  # a writer that was killed has left files behind that are in the way
+                    whole = False
+                if not whole:
+                    with self._as_rebuilding():
+                        self._sparse = self._empty_sparse()
+                        self._apply_sparse(connection, 0, now)
 
-    def _apply_sparse(self, connection: Connection, now: int) -> None:
-        since = self._sparse.view.change
-        rows = connection.execute(*log.added("p.number, d.title, p.text", since))
+    def _apply_sparse(self, connection: Connection, since: int, now: int) -> None:
+        rows = connection.execute(*log.added(f"p.number, {_TITLE}, p.text", since))
         self._sparse.apply(rows, log.removed(connection, since), now)
 
     def _empty_sparse(self) -> SparseIndex:
-        shutil.rmtree(self._sparse_folder, ignore_errors=True)
-        return SparseIndex.at(self._sparse_folder, self._options.language)
+        """A new view in the place of the one there, which goes all at once: others may still touch its files."""
+        gone = self._sparse_folder.with_suffix(".gone")
+        with self._needing_room():
+            shutil.rmtree(gone, ignore_errors=True)  # of a process that was killed right here
+            if self._sparse_folder.is_dir():
+                self._sparse_folder.rename(gone)
+                shutil.rmtree(gone, ignore_errors=True)
+            return SparseIndex.at(self._sparse_folder, self._options.language)
+
+    @contextmanager
+    def _needing_room(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"{self._sparse_folder} cannot be written ({error}); free some space on its disk"
+            ) from error
 
     @contextmanager
     def _as_rebuilding(self) -> Iterator[None]:
@@ -255,4 +273,4 @@ class Views:
 
 def _joined(rows: Iterator[tuple[Numbers, Vectors]], dimension: int) -> tuple[Numbers, Vectors]:
     chunks = [(np.empty(0, np.int64), np.empty((0, dimension), np.float32)), *rows]
-    return np.concatenate([numbers for numbers, _ in chunks]), np.concatenate([vectors for _, vectors in chunks])
+    return np.concatenate([some for some, _ in chunks]), np.concatenate([chunk for _, chunk in chunks])

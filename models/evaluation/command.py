@@ -9,9 +9,11 @@ import typer
 from models.evaluation.pipeline import evaluate_pipeline
 from models.evaluation.retriever import evaluate_retriever
 from models.evaluation.terminal import check_outputs, errors_shown, show, with_bars
+from models.evaluation.tune import evaluate_tune
 
 evaluate = typer.Typer(help="Measure what was built, and fit its confidence.", no_args_is_help=True)
 evaluate.command("retriever")(evaluate_retriever)
+evaluate.command("tune")(evaluate_tune)
 evaluate.command("pipeline")(evaluate_pipeline)
 
 Reader = Annotated[str, typer.Option(help="A shipped reader's name, or a model's directory.")]

@@ -63,7 +63,7 @@ def _fill(collection: Collection, texts: Sequence[Text], encoder: Encoder, track
     missing = [text for text in texts if text.id not in there]
     groups = [missing[begin : begin + DOCUMENTS_AT_ONCE] for begin in range(0, len(missing), DOCUMENTS_AT_ONCE)]
     for group in track(groups, f"indexing {len(missing)} documents"):
-        embeddings = encoder.encode([f"{text.title}\n{text.text}" for text in group])
+        embeddings = encoder.encode([text.text for text in group], [text.title for text in group])
         collection.write(
             [
                 NewDocument(

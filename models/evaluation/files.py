@@ -79,6 +79,11 @@ def read_jsonl(path: Path) -> Iterator[Record]:
         yield Record(where, value)
 
 
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines that are not empty, without white space around them; errors as of `read_jsonl`."""
+    return (line.strip() for _, line in _lines(path) if line.strip())
+
+
 class TabSeparated(csv.excel_tab):
     """Without quotes: a mark in a cell is a mark."""
 

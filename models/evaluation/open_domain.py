@@ -48,7 +48,7 @@ def build_corpus(folder: Path, encoder: Encoder, questions: Sequence[Question], 
     collection = Collection(folder, encoder.identity)
     contexts = {q.context: q.title for q in questions if not in_share(q.context, left_out)}
     texts = list(contexts)
-    embeddings = encoder.encode([f"{contexts[text]}\n{text}" for text in texts])
+    embeddings = encoder.encode(texts, [contexts[text] for text in texts])
     collection.write(
         [
             NewDocument(

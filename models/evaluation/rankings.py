@@ -32,11 +32,12 @@ Search = Callable[[Query, int], Sequence[Found]]  # a question and how many pass
 
 
 def ours(collection: Collection, encoder: Encoder, retriever: RetrieverName) -> Search:
-    """One of the retrievers of the service."""
+    """One of the retrievers of the service; passages that it shows as copies of another rank right below that one."""
 
     def search(query: Query, limit: int) -> list[Found]:
-        found = retrieve(collection, encoder, query.text, limit, retriever, query.filters).passages
-        return [Found(r.passage.document.id, r.passage.id, r.passage.text) for r in found]
+        retrieved = retrieve(collection, encoder, query.text, limit, retriever, query.filters).passages
+        passages = (passage for one in retrieved for passage in (one.passage, *one.copies))
+        return [Found(passage.document.id, passage.id, passage.text) for passage in passages]
 
     return search
 
@@ -123,11 +124,16 @@ def rank(
         began = time.perf_counter()
         found = search(query, depth)[:depth]
         ms = 1000 * (time.perf_counter() - began)
-        texts: dict[str, str] = {}
-        for one in found:
-            texts.setdefault(one.document if relevance == "document" else one.passage, one.text)
-        relevant = query.relevant
-        if relevance == "answer":
-            relevant = {id_: 1 for id_, text in texts.items() if holds_answer(text, query.answers)}
-        rankings.append(Ranking(tuple(texts), relevant, ms))
+        rankings.append(ranking(found, query, relevance, ms))
     return rankings
+
+
+def ranking(found: Sequence[Found], query: Query, relevance: Relevance, ms: float) -> Ranking:
+    """What was found, each document or passage once, and what of it is relevant."""
+    texts: dict[str, str] = {}
+    for one in found:
+        texts.setdefault(one.document if relevance == "document" else one.passage, one.text)
+    relevant = query.relevant
+    if relevance == "answer":
+        relevant = {id_: 1 for id_, text in texts.items() if holds_answer(text, query.answers)}
+    return Ranking(tuple(texts), relevant, ms)

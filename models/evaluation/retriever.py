@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,8 +79,9 @@ def evaluate_retriever(
         ) as (asked, searched):
             counts = corpus_counts(judgements, queries, by, searched)
             evaluation = evaluate(asked, queries, by, cutoffs, track)
+            options = {"options": asdict(searched.options)} if searched else {}
         left_out = len(judgements.queries) - len(judged)
-        report = {"source": str(source), "corpus": counts, "left_out": left_out, **figures(evaluation)}
+        report = {"source": str(source), "corpus": counts, "left_out": left_out, **options, **figures(evaluation)}
         if json_out:
             json_out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if per_question:

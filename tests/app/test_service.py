@@ -18,7 +18,15 @@ def test_search_returns_passages_without_reading_them(client: TestClient) -> Non
     assert "sourdough" in passage["text"]
     assert passage["scores"]["reader"] is None
     assert passage["scores"]["dense"] > 0
+    assert passage["also_found_in"] == []
     assert body["index"]["passages"] == 2
+
+
+def test_a_search_may_limit_the_passages_of_a_document(client: TestClient) -> None:
+    search = {"question": "rye bread", "per_document": 1}
+    found = client.post("/v1/collections/default/search", json=search).json()["passages"]
+    assert len({passage["document"]["id"] for passage in found}) == len(found) == 2
+    assert client.post("/v1/collections/default/search", json={**search, "per_document": 0}).status_code == 422
 
 
 def test_collections_are_listed_with_their_sizes(client: TestClient) -> None:

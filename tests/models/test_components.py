@@ -94,6 +94,12 @@ def test_filters_come_from_the_run_or_the_retriever(settings: Settings) -> None:
     assert {d.meta["name"] for d in retriever.run(QUESTION, filters=museum)["documents"]} == {"museum"}
 
 
+def test_a_retriever_brings_no_more_of_a_document_than_it_may(settings: Settings) -> None:
+    retriever = LectorHybridRetriever(data=str(settings.data), per_document=1)
+    assert retriever.to_dict()["init_parameters"]["per_document"] == 1
+    assert sorted(d.meta["name"] for d in retriever.run(QUESTION)["documents"]) == sorted(TEXTS)
+
+
 def test_an_unknown_collection_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no collection 'default'"):
         LectorHybridRetriever(data=str(tmp_path)).run(QUESTION)

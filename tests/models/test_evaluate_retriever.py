@@ -195,9 +195,9 @@ def test_a_kept_index_is_used_again_for_the_same_corpus_only(
     embedded: list[int] = []
     encode = Encoder.encode
 
-    def counted(self: Encoder, texts: list[str]) -> Any:
+    def counted(self: Encoder, texts: list[str], titles: list[str]) -> Any:
         embedded.append(len(texts))
-        return encode(self, texts)
+        return encode(self, texts, titles)
 
     folder, index = write_beir(tmp_path / "planets"), tmp_path / "index"
     arguments = (folder, "--retrievers", "sparse", "--index", index)

@@ -214,3 +214,30 @@ def test_an_empty_or_too_long_question_is_refused(
 def test_the_longest_question_is_answered(answerer: QuestionAnswerer, collection: Collection) -> None:
     outcome = answerer.ask(collection, ("lighthouse " * 200)[:LONGEST_QUESTION], min_confidence=0)
     assert_verbatim(outcome, collection)
+
+
+def test_an_answer_stands_in_the_copies_of_its_passage_too(
+    answerer: QuestionAnswerer, tmp_path: Path, encoder: Encoder
+) -> None:
+    text = "The lighthouse was built in 1873. Its lamp was electrified in 1935."
+    documents = {"one": text, "two": text, "shouted": text.upper(), "other": "The bakery opens at six."}
+    made = collection_of(tmp_path / "copies", encoder, embedded(encoder, documents))
+    outcome = answerer.ask(made, QUESTION, min_confidence=0)
+    assert_verbatim(outcome, made)
+    answer = outcome.answers[0]
+    assert answer.text == "1873"
+    assert outcome.passages_read == 2
+    places = {place.document: (place.start, place.end) for place in answer.also_found_in}
+    assert {answer.retrieved.passage.document.id, *places} == {"one", "two"}
+    assert set(places.values()) == {(answer.start, answer.end)}
+    made.close()
+
+
+def test_no_more_passages_of_a_document_are_read_than_it_may_have(
+    answerer: QuestionAnswerer, collection: Collection
+) -> None:
+    free = answerer.ask(collection, QUESTION)
+    limited = answerer.ask(collection, QUESTION, per_document=1)
+    assert free.passages_read > limited.passages_read == len(TEXTS)
+    parts = (answerer.name, answerer.encoder, answerer.reader, answerer.calibration)
+    assert QuestionAnswerer(*parts, Settings(per_document=1)).ask(collection, QUESTION).answers == limited.answers

@@ -10,7 +10,8 @@ import pytest
 from store.catalog import Catalog
 from store.collection import Collection
 from store.errors import Conflict, Damaged, InvalidInput, NotFound
-from store.views import EncoderIdentity, Options
+from store.options import Options
+from store.views import EncoderIdentity
 from tests.store.made import ENCODER, assert_views_agree, document, embedding, found_ids
 
 

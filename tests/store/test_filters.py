@@ -1,5 +1,6 @@
 """Filters mean what Haystack says that they mean; `document_matches_filter` is the independent implementation."""
 
+import sqlite3
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -12,9 +13,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from store.attributes import LONGEST, instant
 from store.collection import Collection
 from store.errors import InvalidInput
-from store.filters import instant
+from store.filters import compile_filter
 from tests.store.made import ENCODER, document
 
 SCALARS: list[Any] = [None, True, False, 0, 1, -3, 2.5, 2**53 + 1, "red", "blue", "", "größe"]
@@ -113,6 +115,27 @@ def test_huge_numbers_can_be_asked_for(collection: Collection) -> None:
     assert matches(collection, "meta.x", "==", 2**70) == ["a"]
     assert matches(collection, "meta.x", "in", [2**70]) == ["a"]
     assert matches(collection, "meta.x", "<", 2**70) == ["b"]
+
+
+def test_long_texts_are_compared_whole(collection: Collection) -> None:
+    long = "x" * LONGEST
+    collection.write([document(str(i), "", meta={"x": long + "y" * i}) for i in range(3)])
+    for i in range(3):
+        assert matches(collection, "meta.x", "==", long + "y" * i) == [str(i)]
+    assert matches(collection, "meta.x", "not in", [long + "y", long]) == ["2"]
+
+
+def test_a_filter_that_keeps_few_reads_few(collection: Collection) -> None:
+    """What a comparison matches is found by an index, and no table is read from its beginning to its end."""
+    few = {"field": "meta.x", "operator": "==", "value": "2024-01-01"}
+    rare = {"field": "meta.y", "operator": "<=", "value": 5}
+    condition, values = compile_filter({"operator": "AND", "conditions": [few, rare]}, "p.document")
+    with sqlite3.connect(collection.folder / "lector.db") as connection:
+        query = f"EXPLAIN QUERY PLAN SELECT p.number FROM passages p WHERE {condition}"
+        plan = [row[3] for row in connection.execute(query, values)]
+    connection.close()
+    assert any("passages_by_document (document=?)" in step for step in plan)
+    assert not [step for step in plan if step.startswith("SCAN") and "json_each" not in step]
 
 
 def test_values_are_never_read_as_sql(collection: Collection) -> None:

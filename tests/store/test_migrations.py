@@ -58,6 +58,28 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_documents(
     assert version(tmp_path / "c" / "lector.db") == len(store.schema.MIGRATIONS)
 
 
+def test_metadata_of_an_older_database_can_be_filtered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(store.schema, "MIGRATIONS", store.schema.MIGRATIONS[:1])
+        older = Collection(tmp_path / "c", ENCODER)
+        older.write(
+            [document(str(year), "every year", meta={"year": year, "day": f"{year}-05-01"}) for year in (1, 2024)]
+        )
+        older.close()
+    newer = Collection(tmp_path / "c", ENCODER)
+    assert [d.id for d in newer.documents({"field": "meta.year", "operator": "==", "value": 1})] == ["1"]
+    assert [d.id for d in newer.documents({"field": "meta.day", "operator": ">", "value": "2024-04-30"})] == ["2024"]
+    newer.update_meta({"field": "meta.year", "operator": "==", "value": 1}, {"year": 2})
+    newer.delete(["2024"])
+    with sqlite3.connect(tmp_path / "c" / "lector.db") as connection:
+        assert [row[:3] for row in connection.execute("SELECT * FROM attributes")] == [
+            ("day", "text", "1-05-01"),
+            ("year", "number", 2),
+        ]
+    connection.close()
+    newer.close()
+
+
 def test_a_failing_migration_leaves_the_version_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Database(tmp_path / "lector.db").close()
     before = version(tmp_path / "lector.db")

@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 import store.nearest
 import store.views
+from store import snapshot
+from store.catalog import Catalog
 from store.collection import Collection
 from store.dense import unit
 from store.nearest import Nearest, choose
+from store.options import Options
 from store.records import NewDocument, NewPassage
-from store.views import EncoderIdentity, Options
+from store.views import EncoderIdentity
 from tests.store.made import ENCODER
 
 DIMENSION = 32
@@ -100,6 +103,29 @@ def test_an_index_that_cannot_be_trained_yet_is_exact() -> None:
     nearest = Nearest.build("IVF64,Flat", ENCODER.dimension, few, [(np.arange(8), few)])
     assert nearest.exact
     assert nearest.search(few[3], 1, 1, None)[0].tolist() == [3]
+
+
+def test_another_index_is_made_when_it_is_set(
+    tmp_path: Path, vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.nearest, "LEAST_INEXACT", 100)
+    catalog = Catalog(tmp_path, WIDE)
+    collection = catalog.create("wide", Options(index="SQ8"))
+    collection.write(documents(vectors, 0, PASSAGES))
+    collection.close()  # leaves a snapshot
+
+    changed = catalog.change("wide", Options(index="HNSW16,SQ8"))
+    assert catalog.get("wide") is changed
+    assert changed._views._dense.nearest.factory == "HNSW16,SQ8"
+    assert recall(changed, vectors, 0, PASSAGES) >= 0.95
+    catalog.close()
+    left = tmp_path / "wide" / "dense.snapshot"
+    assert snapshot.load(left, DIMENSION, WIDE.checksum, "SQ8") is None
+    assert snapshot.load(left, DIMENSION, WIDE.checksum, "HNSW16,SQ8") is not None
+    again = Collection(tmp_path / "wide", WIDE)
+    assert again.options == Options(index="HNSW16,SQ8")
+    assert again._views._dense.nearest.factory == "HNSW16,SQ8"
+    again.close()
 
 
 def test_an_index_that_outgrew_its_training_is_made_anew(

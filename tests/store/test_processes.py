@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import store.views
 import store.writer_lock
 from store.collection import Collection
 from store.errors import Conflict
-from store.sparse import SparseView
+from store.sparse import SparseIndex, SparseView
 from tests.store.made import ENCODER, ROOT, assert_views_agree, document, embedding, found_ids
 
 EVERY = {"field": "id", "operator": "!=", "value": None}
@@ -43,6 +44,17 @@ collection = Collection(Path(sys.argv[1]), ENCODER)
 for i in itertools.count():
     collection.write([document(f"d{i % 7}-{j}", "every apple every berry every grape ", parts=3) for j in range(3)])
     print(i, flush=True)
+"""
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from store.collection import Collection
+from tests.store.made import ENCODER, document
+collection = Collection(Path(sys.argv[1]), ENCODER)
+collection.write([document("a", "every a")])
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # in the snapshot of closing
+collection.close()
 """
 
 HOLDER = """
@@ -213,6 +225,44 @@ def test_a_search_waits_for_the_sparse_view_that_another_process_is_changing(
     other.close()
 
 
+def test_a_search_does_not_keep_a_writer_of_its_own_process_from_finishing(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed, refresh = threading.Event(), collection.refresh
+
+    def late() -> None:
+        changed.set()
+        time.sleep(0.2)  # the transaction is through; a search begins, and waits for the views
+        refresh()
+
+    monkeypatch.setattr(collection, "refresh", late)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(collection.write, [document("a", "every a")])
+        assert changed.wait(10)
+        assert found_ids(collection, "every") == ["a"]
+        writing.result()
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty index"])
+def test_a_search_while_another_process_makes_the_sparse_view_anew_uses_the_one_before(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    monkeypatch.setattr(store.views, "FOLLOWED_WITHIN_S", 0.0)
+    other = Collection(collection.folder, ENCODER)
+    other.write([document("a", "every a")])
+    assert found_ids(collection, "every") == ["a"]
+    with monkeypatch.context() as patched, other.alone():
+        patched.setattr(other, "refresh", lambda: None)
+        other.write([document("b", "every b")])
+        shutil.rmtree(collection.folder / "sparse")
+        if left == "an empty index":
+            SparseIndex.at(collection.folder / "sparse")
+        assert found_ids(collection, "every") == ["a"]
+    assert_views_agree(collection)
+    assert_views_agree(other)
+    other.close()
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_a_killed_writer_leaves_a_whole_collection(tmp_path: Path, seed: int) -> None:
     folder = tmp_path / "letters"
@@ -231,3 +281,14 @@ def test_a_killed_writer_leaves_a_whole_collection(tmp_path: Path, seed: int) ->
     collection.write([document("after", "every word after")])
     assert_views_agree(collection)
     collection.close()
+
+
+def test_writers_killed_in_their_snapshots_leave_no_files_for_good(collection: Collection) -> None:
+    for _ in range(2):
+        process = start(KILLED, collection.folder)
+        process.communicate(timeout=10)
+        assert process.returncode == -signal.SIGKILL
+    assert len(list(collection.folder.glob("*.tmp"))) == 1
+    assert_views_agree(collection)
+    collection.close()
+    assert not list(collection.folder.glob("*.tmp"))

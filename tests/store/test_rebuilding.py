@@ -14,6 +14,7 @@ from store import seal, snapshot
 from store.collection import Collection
 from store.dense import DenseView, Recent
 from store.nearest import Nearest
+from store.views import Views
 from tests.store.made import ENCODER, assert_views_agree, document, embedding
 
 
@@ -29,9 +30,9 @@ def closed(tmp_path: Path) -> Path:
     return folder
 
 
-def assert_opens_whole(folder: Path) -> None:
+def assert_opens_whole(folder: Path, passages: int = 10) -> None:
     collection = Collection(folder, ENCODER)
-    assert collection.state().passages == 10
+    assert collection.state().passages == passages
     assert_views_agree(collection)
     collection.write([document("new", "every new one")])
     assert_views_agree(collection)
@@ -187,6 +188,52 @@ def test_views_newer_than_a_restored_database_are_made_again(tmp_path: Path) -> 
     restored.write([document("d", "every d")])
     assert_views_agree(restored)
     restored.close()
+
+
+def test_views_that_others_moved_on_during_an_opening_are_not_taken_for_those_of_a_restored_database(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both views on disk may be newer than the transaction in which a collection is opened."""
+    other = Collection(closed, ENCODER)
+    load = Views._load
+    kept = closed / "sparse" / "not made anew"
+
+    def others_write_first(views: Views) -> DenseView | None:
+        monkeypatch.undo()
+        other.write([document("new", "every new one")])
+        other.close()
+        kept.touch()
+        return load(views)
+
+    monkeypatch.setattr(Views, "_load", others_write_first)
+    collection = Collection(closed, ENCODER)
+    assert (closed / "dense.snapshot").exists()
+    assert kept.exists()
+    assert_views_agree(collection)
+    collection.close()
+
+
+def test_the_sparse_view_is_made_anew_though_tantivy_puts_a_file_back(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the index is open, tantivy looks for changes now and then, and locks a file for that."""
+    collection.write([document("a", "every a")])
+    remove = shutil.rmtree
+
+    def remove_and_put_back(path: Path, ignore_errors: bool) -> None:
+        remove(path, ignore_errors)
+        if path == collection.folder / "sparse":  # it is there that tantivy looks
+            path.mkdir()
+            (path / ".tantivy-meta.lock").touch()
+
+    monkeypatch.setattr(shutil, "rmtree", remove_and_put_back)
+    (collection.folder / "sparse" / "meta.json").unlink()
+    again = Collection(collection.folder, ENCODER)
+    again.write([document("b", "every b")])
+    assert_views_agree(again)
+    assert_views_agree(collection)
+    assert not (collection.folder / "sparse.gone").exists()
+    again.close()
 
 
 def test_files_that_a_killed_writer_left_in_the_way_are_no_hindrance(closed: Path) -> None:

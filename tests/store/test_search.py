@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from store.collection import Collection
+from store.dense import DenseView, Recent, unit
 from store.errors import InvalidInput
+from store.nearest import Nearest
 from store.sparse import SparseIndex
-from tests.store.made import EVERYTHING, document, embedding, found_ids
+from tests.store.made import ENCODER, EVERYTHING, document, embedding, found_ids
 
 
 def test_dense_scores_are_the_cosines_in_order(collection: Collection) -> None:
@@ -56,6 +58,43 @@ def test_filters_come_before_ranking_in_both_views(collection: Collection) -> No
     nothing = {"field": "meta.kept", "operator": "==", "value": "no"}
     assert collection.search_sparse("apple", 10, nothing) == []
     assert collection.search_dense(question, 10, nothing) == []
+
+
+def test_what_a_filter_keeps_follows_every_change(collection: Collection) -> None:
+    other = Collection(collection.folder, ENCODER)
+    red = {"field": "meta.colour", "operator": "==", "value": "red"}
+
+    def kept() -> list[str]:
+        hits = collection.search_dense(embedding("x"), EVERYTHING, red)
+        return sorted(p.document.id for p in collection.passages([hit.number for hit in hits]).values())
+
+    def write(writer: Collection, id_: str, colour: str) -> None:
+        writer.write([document(id_, f"every {id_} {colour}", meta={"colour": colour})])
+
+    write(collection, "a", "red")
+    write(collection, "b", "blue")
+    assert kept() == ["a"]
+    write(other, "c", "red")
+    write(collection, "d", "red")
+    assert kept() == ["a", "c", "d"]
+    write(other, "a", "blue")
+    collection.delete(["c"])
+    assert kept() == ["d"]
+    other.update_meta({"field": "id", "operator": "in", "value": ["b", "d"]}, {"colour": "red"})
+    assert kept() == ["b", "d"]
+    collection.delete_all()
+    assert kept() == []
+    other.close()
+
+
+def test_a_reading_of_an_earlier_generation_keeps_its_filter(collection: Collection) -> None:
+    red = {"field": "meta.colour", "operator": "==", "value": "red"}
+    collection.write([document("a", "every a", meta={"colour": "red"})])
+    with collection.reading() as earlier:
+        collection.write([document("b", "every b", meta={"colour": "red"})])
+        assert len(collection.search_sparse("every", 9, red)) == 2
+        assert len(earlier.search_sparse("every", 9, red)) == 1
+    assert len(collection.search_sparse("every", 9, red)) == 2
 
 
 def test_a_filter_does_not_change_the_scores(collection: Collection) -> None:
@@ -133,3 +172,16 @@ def test_bm25_is_close_to_an_independent_implementation() -> None:
         correlation = np.corrcoef([found[n] for n in found], [expected[n] for n in found])[0, 1]
         assert correlation > 0.95
     database.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 100, 300], ids=lambda count: f"{count}_of_300")
+def test_any_number_of_passages_can_go_or_be_chosen(count: int) -> None:
+    numbers = np.arange(10, 910, 3, dtype=np.int64)
+    vectors = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    view = DenseView.of(8, 1, Nearest.build("Flat", 8, vectors, [(numbers, unit(vectors))]))
+    chosen = np.random.default_rng(1).choice(numbers, count, replace=False)
+    others = np.array([3, 11, 2000])  # of no passage
+    left = view.following(Recent(numbers[:0], vectors[:0]), np.concatenate((others, chosen)), 2)
+    assert {hit.number for hit in left.search(vectors[0], 999)} == set(numbers.tolist()) - set(chosen.tolist())
+    among = np.sort(np.concatenate((others, chosen)))
+    assert {hit.number for hit in view.search(vectors[0], 999, among)} == set(chosen.tolist())
