@@ -14,19 +14,22 @@ from models.windows import PairTemplate, cut, question_ids, tokenize
 QUESTIONS = 128  # evenly spread over the file
 
 
-def calibration_rows(artifact: Artifact, file: Path) -> Rows:
-    """Windows of a SQuAD file's questions for a reader, its contexts for an encoder; errors as of `read_squad`."""
-    questions = spread(read_squad(file), QUESTIONS)
+def calibration_rows(artifact: Artifact, file: Path, questions: bool = False) -> Rows:
+    """Windows of a SQuAD file's questions for a reader; for an encoder its contexts, or its questions.
+
+    Errors as of `read_squad`.
+    """
+    chosen = spread(read_squad(file), QUESTIONS)
     tokenizer = artifact.tokenizer
     if artifact.card.kind == "encoder":
         tokenizer.enable_truncation(artifact.settings(EncoderSettings).max_length)
-        encodings = tokenizer.encode_batch(list(dict.fromkeys(q.context for q in questions)))
+        encodings = tokenizer.encode_batch(list(dict.fromkeys(q.text if questions else q.context for q in chosen)))
         return [(np.array(e.ids, dtype=np.int64), np.array(e.type_ids, dtype=np.int64)) for e in encodings]
     settings, template = artifact.settings(ReaderSettings), PairTemplate.of(tokenizer)
-    passages = tokenize(tokenizer, [q.context for q in questions])
+    passages = tokenize(tokenizer, [q.context for q in chosen])
     windows = [
         window
-        for question, passage in zip(questions, passages, strict=True)
+        for question, passage in zip(chosen, passages, strict=True)
         for window in cut(
             template, question_ids(tokenizer, question.text), passage, settings.max_length, settings.doc_stride
         )

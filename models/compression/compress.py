@@ -1,15 +1,16 @@
-"""`lector compress`: any encoder or extractive reader in Hugging Face format becomes an artifact of ours."""
+"""`lector compress`: any encoder or extractive reader becomes an artifact of ours."""
 
 import shutil
 import tempfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoTokenizer
 
-from models.artifact import CARD, MODEL, TOKENIZER, Artifact, Card, Kind, write_card
+from models.artifact import CARD, MODEL, QUESTION, TOKENIZER, Artifact, Card, Kind, write_card
 from models.compression.calibration import calibration_rows
-from models.compression.export import export_onnx, fuse, load_encoder, load_reader
+from models.compression.export import Exportable, export_onnx, fuse, load_reader, pooled_encoder
 from models.compression.gate import Gate
 from models.compression.precision import Precision
 from models.compression.quantize import quantize_int8_dynamic, quantize_int8_static, quantize_int8_weight_only
@@ -35,32 +36,32 @@ def compress(
 ) -> Artifact:
     """Export a model (hub name, directory, or package that carries one), fuse its graph, quantize it, write its card.
 
-    A reader that `lector train reader` made brings its training record along into the card. What stood at `out` before
-    is replaced at the very end, and only by an artifact that passed.
+    A reader is a Hugging Face model; an encoder may also be one of sentence-transformers or a DPR pair, and where it
+    has a network for questions and one for passages, the artifact has both. What `lector train` made brings its
+    training's record along into the card. What stood at `out` before is replaced at the very end, and only by an
+    artifact that passed.
 
     Args:
         calibrate: the SQuAD file whose windows static quantization is calibrated on.
-        gate: what a reader must still be able to do; its figures go into the card's metrics.
+        gate: what the model must still be able to do; its figures go into the card's metrics.
 
     Raises:
-        InvalidInput: the model has no fast tokenizer, and so no `tokenizer.json`; or `calibrate` or `gate` is missing
-            or does not fit.
-        TooLossy: the compressed reader does not pass its gate.
+        InvalidInput: the model has no fast tokenizer, and so no `tokenizer.json`, or parts that cannot be exported; or
+            `calibrate` or `gate` is missing or does not fit.
+        TooLossy: the compressed model does not pass its gate.
     """
     _check(kind, out, precision, calibrate, gate)
     base = locate_base(source)
-    config = AutoConfig.from_pretrained(base)
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    if not tokenizer.is_fast:
+    loaded = _load_reader(base) if kind == "reader" else _load_encoder(base)
+    if not loaded.tokenizer.is_fast:
         raise InvalidInput(f"{source} has no fast tokenizer; Lector needs its tokenizer.json")
-    module = load_reader(base) if kind == "reader" else load_encoder(base)
     card = Card(
         name=out.resolve().name,
         kind=kind,
         base=source,
         licence=licence,
         precision=precision.label,
-        settings=_settings(kind, config.hidden_size, module.longest()),
+        settings=loaded.settings,
     )
     card = with_training(card, Path(base) / "training.json")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -69,24 +70,66 @@ def compress(
         original, made = (Artifact(work / name, card) for name in ("fp32", "made"))
         for artifact in (original, made):
             artifact.folder.mkdir()
-            tokenizer.backend_tokenizer.save(str(artifact.folder / TOKENIZER))
-        raw, fused = work / "raw.onnx", original.model_path
-        export_onnx(module, _OUTPUTS[kind], raw)
-        shape = config.num_attention_heads, config.hidden_size
-        fuse(raw, fused, *shape)
-        if precision in (Precision.int8_static, Precision.int8_weight_only):
-            fused = work / "apart.onnx"
-            fuse(raw, fused, *shape, own_products=True)
-        _quantize(precision, fused, made.model_path, calibrate, original)
+            loaded.tokenizer.backend_tokenizer.save(str(artifact.folder / TOKENIZER))
+        for name, module in loaded.networks.items():
+            _make(name, module, precision, calibrate, work, original, made)
+        original = write_card(original.folder, card)
+        made = write_card(made.folder, card)
         if gate is not None:
             measured = gate.measure(original, made)
-            gate.check(measured)
-            card = card.model_copy(update={"metrics": card.metrics | measured})
-        card = write_card(made.folder, card).card
+            gate.check(kind, measured)
+            made = write_card(made.folder, card.model_copy(update={"metrics": card.metrics | measured}))
         out.mkdir(exist_ok=True)
-        for name in (MODEL, TOKENIZER, CARD):
+        if QUESTION not in loaded.networks:
+            (out / QUESTION).unlink(missing_ok=True)
+        for name in (*loaded.networks, TOKENIZER, CARD):
             (made.folder / name).replace(out / name)
-    return Artifact(out, card)
+    return Artifact(out, made.card)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    networks: dict[str, Exportable]  # by the files that they go into
+    tokenizer: Any
+    settings: dict[str, Any]  # where they differ from the defaults, or have none
+
+
+def _load_reader(base: str) -> _Loaded:
+    module = load_reader(base)
+    longest = module.longest()
+    fits = longest is None or longest >= ReaderSettings.max_length
+    return _Loaded({MODEL: module}, AutoTokenizer.from_pretrained(base), {} if fits else {"max_length": longest})
+
+
+def _load_encoder(base: str) -> _Loaded:
+    """An encoder's network, or both of them.
+
+    Raises:
+        InvalidInput: they have different tokenizers or ends, or parts that cannot be exported.
+    """
+    from models.training.bi_encoder import load_bi_encoder  # sentence-transformers takes seconds to import
+
+    model = load_bi_encoder(base)
+    towers = {MODEL: model.modules_of("document")}
+    if model.separate:
+        towers[QUESTION] = model.modules_of("query")
+    networks = {name: pooled_encoder(modules) for name, modules in towers.items()}
+    tokenizers: list[Any] = [modules[0].tokenizer for modules in towers.values()]
+    ends = {(network.pooling, network.normalize) for network in networks.values()}
+    if len(ends) > 1 or any(tokenizer.get_vocab() != tokenizers[0].get_vocab() for tokenizer in tokenizers):
+        raise InvalidInput(f"the two networks of {base} have different tokenizers, pooling or normalization")
+    positions = [longest for network in networks.values() if (longest := network.longest()) is not None]
+    found = EncoderSettings(
+        dimension=model.get_embedding_dimension(),
+        max_length=min([model.model.max_seq_length or EncoderSettings.max_length, *positions]),
+        title_separator=model.title_separator,
+        question_prefix=model.prompt("query"),
+        passage_prefix=model.prompt("document"),
+        pooling=networks[MODEL].pooling,
+        normalize=networks[MODEL].normalize,
+    )
+    default = asdict(EncoderSettings(dimension=0))
+    return _Loaded(dict(networks), tokenizers[0], {k: v for k, v in asdict(found).items() if v != default[k]})
 
 
 def _check(kind: Kind, out: Path, precision: Precision, calibrate: Path | None, gate: Gate | None) -> None:
@@ -99,26 +142,30 @@ def _check(kind: Kind, out: Path, precision: Precision, calibrate: Path | None, 
         )
     if precision is not Precision.int8_static and calibrate is not None:
         raise InvalidInput(f"--calibrate is for int8-static; {precision} finds its scales without")
-    if gate is not None and kind != "reader":
-        raise InvalidInput("--gate compares the answers of readers; an encoder gives none")
-    for file in (*(gate.files if gate else ()), *([calibrate] if calibrate else [])):
-        read_squad(file)
+    if gate is not None:
+        gate.open(kind)
+    if calibrate is not None:
+        read_squad(calibrate)
 
 
-def _settings(kind: Kind, hidden_size: int, longest: int | None) -> dict[str, Any]:
-    """What a card names of a model's settings where they differ from the defaults, or have none."""
-    default = ReaderSettings.max_length if kind == "reader" else EncoderSettings.max_length
-    settings: dict[str, Any] = {} if kind == "reader" else {"dimension": hidden_size}
-    return settings if longest is None or longest >= default else settings | {"max_length": longest}
-
-
-def _quantize(
+def _make(
+    name: str,
+    module: Exportable,
     precision: Precision,
-    fused: Path,
-    target: Path,
     calibrate: Path | None,
+    work: Path,
     original: Artifact,
+    made: Artifact,
 ) -> None:
+    """One network's graphs: fused in fp32 for the original, and quantized for what is made."""
+    raw, fused, target = work / "raw.onnx", original.folder / name, made.folder / name
+    export_onnx(module, _OUTPUTS[original.card.kind], raw)
+    config: Any = module.network.config
+    shape = config.num_attention_heads, config.hidden_size
+    fuse(raw, fused, *shape)
+    if precision in (Precision.int8_static, Precision.int8_weight_only):
+        fused = work / "apart.onnx"
+        fuse(raw, fused, *shape, own_products=True)
     if precision is Precision.fp32:
         shutil.copyfile(fused, target)
     elif precision is Precision.int8_dynamic:
@@ -126,4 +173,4 @@ def _quantize(
     elif precision is Precision.int8_weight_only:
         quantize_int8_weight_only(fused, target)
     elif calibrate is not None:
-        quantize_int8_static(fused, target, calibration_rows(original, calibrate))
+        quantize_int8_static(fused, target, calibration_rows(original, calibrate, questions=name == QUESTION))

@@ -4,15 +4,19 @@ The graph is for rows without padding, which is how `models.network` runs them: 
 """
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import onnx
 import torch
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
 from torch import Tensor, nn
-from transformers import AutoModel, AutoModelForQuestionAnswering
+from transformers import AutoModelForQuestionAnswering
+
+from models.encoder import Pooling
+from store.errors import InvalidInput
 
 OPSET = 17
 
@@ -45,11 +49,18 @@ class Exportable(nn.Module):
 
 
 class PooledEncoder(Exportable):
-    """A transformer with mean pooling and L2 normalisation, so that its output is final."""
+    """A transformer with its pooling, projections and L2 normalisation, so that its output is final."""
+
+    def __init__(self, network: nn.Module, pooling: Pooling, projections: Sequence[nn.Module], normalize: bool) -> None:
+        super().__init__(network)
+        self.pooling = pooling
+        self.projections = nn.Sequential(*projections)
+        self.normalize = normalize
 
     def forward(self, *inputs: Tensor) -> Tensor:
         hidden = self.run(inputs).last_hidden_state  # (batch, length, hidden)
-        return nn.functional.normalize(hidden.mean(1), dim=-1)  # (batch, hidden)
+        embedding: Tensor = self.projections(hidden[:, 0] if self.pooling == "cls" else hidden.mean(1))
+        return nn.functional.normalize(embedding, dim=-1) if self.normalize else embedding  # (batch, dimension)
 
 
 class SpanReader(Exportable):
@@ -60,10 +71,27 @@ class SpanReader(Exportable):
         return output.start_logits, output.end_logits  # (batch, length) each
 
 
-def load_encoder(base: str) -> PooledEncoder:
-    """A sentence encoder in fp32, from a directory or a hub name."""
-    network = AutoModel.from_pretrained(base, attn_implementation="eager", dtype=torch.float32)
-    return PooledEncoder(network).eval()
+def pooled_encoder(modules: Sequence[nn.Module]) -> PooledEncoder:
+    """What sentence-transformers keeps as a list of modules, as one network.
+
+    Raises:
+        InvalidInput: there is a module, or a way of pooling, that the artifact format does not have.
+    """
+    from sentence_transformers.sentence_transformer import modules as known  # takes seconds to import
+
+    transformer, pooling, *others = modules
+    dense = [module for module in others if isinstance(module, known.Dense) and not module.use_residual]
+    normalize = [module for module in others if isinstance(module, known.Normalize)]
+    if not isinstance(transformer, known.Transformer) or others != [*dense, *normalize]:
+        kinds = ", ".join(type(module).__name__ for module in modules)
+        raise InvalidInput(
+            f"the encoder consists of {kinds}; what can be exported is a Transformer, its Pooling, Dense layers and "
+            "Normalize, in this order"
+        )
+    if not isinstance(pooling, known.Pooling) or pooling.pooling_mode not in get_args(Pooling):
+        raise InvalidInput(f"the encoder's pooling is {pooling}; only that by mean or cls can be exported")
+    projections: list[Any] = [part for module in dense for part in (module.linear, module.activation_function)]
+    return PooledEncoder(transformer.auto_model, pooling.pooling_mode, projections, bool(normalize)).eval()
 
 
 def load_reader(base: str) -> SpanReader:

@@ -1,12 +1,13 @@
-"""A training's record, as `lector train reader` leaves it beside a model, in the card of what is made of it."""
+"""A training's record, as `lector train` leaves it beside a model, in the card of what is made of it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from models.artifact import Card, TrainingData
 
-_SETTINGS = ("max_length", "doc_stride", "max_answer_tokens")
+_SETTINGS = ("max_length", "doc_stride", "max_answer_tokens")  # a reader's; an encoder's directory has its own
 
 
 def with_training(card: Card, record_path: Path) -> Card:
@@ -20,15 +21,23 @@ def with_training(card: Card, record_path: Path) -> Card:
     record = json.loads(record_path.read_text(encoding="utf-8"))
     config = record["config"]
     base, training = config["base"], record
-    trained_on = [TrainingData(name=s["file"], licence=s["licence"], passes=s["passes"]) for s in config["train"]]
+    trained_on = [
+        TrainingData(name=_name(chosen), licence=chosen["licence"], passes=chosen["passes"])
+        for chosen in config["train"]
+    ]
     if "base_card" in record:
         before = record["base_card"]
         base, training = before["base"], {k: v for k, v in record.items() if k != "base_card"}
         training["before"] = before["training"]
         trained_on = [*(TrainingData.model_validate(data) for data in before["trained_on"]), *trained_on]
-    settings = card.settings | {key: config[key] for key in _SETTINGS}
+    settings = card.settings | {key: config[key] for key in _SETTINGS if card.kind == "reader"}
     update = {"base": base, "trained_on": _summed(trained_on), "training": training, "settings": settings}
     return card.model_copy(update=update)
+
+
+def _name(chosen: Mapping[str, Any]) -> str:
+    """A set's file, and which part of it was taken."""
+    return f"{chosen['file']} ({chosen['source']})" if chosen.get("source") else str(chosen["file"])
 
 
 def _summed(sets: Iterable[TrainingData]) -> tuple[TrainingData, ...]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from models.compression.command import ModelKind
 from store.errors import LectorError
 
 train = typer.Typer(help="Train a model; needs the extra `train`.", no_args_is_help=True)
@@ -20,10 +21,10 @@ def train_reader_command(
     ] = None,
 ) -> None:
     """Fine-tune a reader on SQuAD files, or distil one from its teachers."""
-    from models.training.config import load_config
+    from models.training.config import ReaderTraining, load_config
 
     try:
-        settings = load_config(config)
+        settings = load_config(config, ReaderTraining)
         from models.training.reader import train_reader
 
         scores = train_reader(settings, data, out, teacher or [])
@@ -35,18 +36,47 @@ def train_reader_command(
     typer.echo(f"{out / 'model'} is ready; `lector compress {out / 'model'} --out DIR` makes an artifact of it")
 
 
+@train.command("retriever")
+def train_retriever_command(
+    config: Annotated[Path, typer.Option(help="A TOML file; see models/training/configs.")],
+    data: Annotated[Path, typer.Option(help="Folder that the configuration's files lie in.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and the model; an interrupted run goes on there.")],
+    teacher: Annotated[
+        list[str] | None, typer.Option(help="A cross-encoder or encoder to distil from; of several, the mean.")
+    ] = None,
+) -> None:
+    """Fine-tune an encoder, or one for questions and one for passages, on questions with their passages."""
+    from models.training.config import load_config
+    from models.training.retriever_config import RetrieverTraining
+
+    try:
+        settings = load_config(config, RetrieverTraining)
+        from models.training.retriever import train_retriever
+
+        scores = train_retriever(settings, data, out, teacher or [])
+    except LectorError as error:
+        typer.secho(f"lector train retriever: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
+    for name, value in scores.items():
+        typer.echo(f"{name}: {value:.2f}")
+    made = f"lector compress {out / 'model'} --kind encoder --out DIR"
+    typer.echo(f"{out / 'model'} is ready; `{made}` makes an artifact of it")
+
+
 @train.command("soup")
 def train_soup_command(
-    sources: Annotated[list[str], typer.Argument(help="Readers of one architecture, by name or directory.")],
+    sources: Annotated[list[str], typer.Argument(help="Models of one architecture, by name or directory.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    kind: Annotated[ModelKind, typer.Option(help="What they are.")] = ModelKind.reader,
     weight: Annotated[list[float] | None, typer.Option(help="One for each model; without, all count the same.")] = None,
 ) -> None:
-    """Average the weights of readers that were trained from one start."""
+    """Average the weights of models that were trained from one start, or of one and its base."""
     try:
         from models.training.soup import make_soup
 
-        make_soup(sources, weight or [], out)
+        make_soup(sources, weight or [], out, kind.value)
     except LectorError as error:
         typer.secho(f"lector train soup: {error}", fg="red", err=True)
         raise typer.Exit(2) from error
-    typer.echo(f"{out / 'model'} is ready; `lector compress {out / 'model'} --out DIR` makes an artifact of it")
+    made = f"lector compress {out / 'model'} --kind {kind} --out DIR"
+    typer.echo(f"{out / 'model'} is ready; `{made}` makes an artifact of it")

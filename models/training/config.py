@@ -1,19 +1,21 @@
-"""What a reader's training is made of: one TOML file, checked before anything is loaded."""
+"""What a training is made of: one TOML file, checked before anything is loaded."""
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from store.errors import InvalidInput, NotFound
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A table of a configuration file; a key that it does not know is an error."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TrainingSet(_Section):
+class TrainingSet(Section):
     """One SQuAD file and how much of it is used."""
 
     file: Path  # below the data folder
@@ -21,9 +23,11 @@ class TrainingSet(_Section):
     passes: float = Field(default=1.0, gt=0)  # 2.5: twice whole, and a random half
     negatives: float = Field(default=0.0, ge=0, le=1)  # share of its questions also paired with a wrong passage
     hold_back: float = Field(default=0.0, ge=0, lt=1)  # share of its contexts never trained on, to fit thresholds with
+    max_length: int | None = Field(default=None, ge=32, le=512)  # tokens of its windows, where not the training's
+    doc_stride: int | None = Field(default=None, ge=1)  # passage tokens between its windows' starts, likewise
 
 
-class Distillation(_Section):
+class Distillation(Section):
     """How much a student listens to its teachers, which `lector train reader --teacher` names."""
 
     temperature: float = Field(default=2.0, gt=0)
@@ -31,7 +35,7 @@ class Distillation(_Section):
     hidden: float = Field(default=0.0, ge=0)  # weight of the loss over hidden states, which must be of one size
 
 
-class ReaderTraining(_Section):
+class ReaderTraining(Section):
     """Settings of `lector train reader`."""
 
     base: str  # directory or hub name of a pre-trained encoder, or an artifact's to train on from
@@ -60,8 +64,11 @@ class ReaderTraining(_Section):
     evaluate_questions: int = Field(default=400, ge=1)  # of each tuning file, evenly spread
 
 
-def load_config(path: Path) -> ReaderTraining:
-    """Read and check a training configuration.
+Training = TypeVar("Training", bound=Section)
+
+
+def load_config(path: Path, kind: type[Training]) -> Training:
+    """Read and check a configuration of that kind of training.
 
     Raises:
         NotFound: there is no such file.
@@ -70,7 +77,7 @@ def load_config(path: Path) -> ReaderTraining:
     if not path.is_file():
         raise NotFound(f"no training configuration at {path}; see models/training/configs for the shipped ones")
     try:
-        return ReaderTraining.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} is not TOML: {error}") from error
     except ValidationError as error:

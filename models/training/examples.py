@@ -58,10 +58,11 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
         questions += _negatives(questions, chosen.negatives, rng)
         passages = dict.fromkeys(q.context for q in questions)
         tokenized = dict(zip(passages, tokenize(tokenizer, list(passages)), strict=True))
+        max_length, doc_stride = chosen.max_length or config.max_length, chosen.doc_stride or config.doc_stride
         for question in questions:
             ids = question_ids(tokenizer, question.text)
             passage = tokenized[question.context]
-            windows = cut(template, ids, passage, config.max_length, config.doc_stride)
+            windows = cut(template, ids, passage, max_length, doc_stride)
             examples.extend(label(window, passage, question.answers) for window in windows)
     if not examples:
         raise InvalidInput("the training files hold no question; look at their paths, and at passes and hold_back")

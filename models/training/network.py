@@ -73,19 +73,24 @@ def matmul_attention(
 
 def load_network(base: str, dropout: float, device: torch.device) -> nn.Module:
     """A question-answering network on a pre-trained encoder; its span head is new where `base` has none."""
-    on_cpu = device.type == "cpu"
-    if on_cpu:
-        AttentionInterface.register(ATTENTION, matmul_attention)
-        AttentionMaskInterface.register(ATTENTION, sdpa_mask)
     network: nn.Module = AutoModelForQuestionAnswering.from_pretrained(
         base,
-        attn_implementation=ATTENTION if on_cpu else "sdpa",
+        attn_implementation=attention_for(device),
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=0.0,  # above 0 it leaves sdpa's fast path, and gains nothing here
     )
-    if on_cpu:
-        _replace_dropout(network)
+    if device.type == "cpu":
+        replace_dropout(network)
     return network.to(device)
+
+
+def attention_for(device: torch.device) -> str:
+    """The attention that is fastest there, by the name that transformers knows it by."""
+    if device.type != "cpu":
+        return "sdpa"
+    AttentionInterface.register(ATTENTION, matmul_attention)
+    AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+    return ATTENTION
 
 
 def keep_layers(network: nn.Module, layers: Sequence[int]) -> None:
@@ -127,9 +132,10 @@ def forward(
     return SpanOutput(start, end, tuple(output.hidden_states) if hidden else ())
 
 
-def _replace_dropout(module: nn.Module) -> None:
+def replace_dropout(module: nn.Module) -> None:
+    """Put `PooledDropout` wherever a network has a dropout."""
     for name, child in module.named_children():
         if isinstance(child, nn.Dropout):
             setattr(module, name, PooledDropout(child.p))
         else:
-            _replace_dropout(child)
+            replace_dropout(child)

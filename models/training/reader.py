@@ -1,7 +1,6 @@
 """Fine-tuning a reader: the whole of `lector train reader`, to be read from top to bottom."""
 
 import json
-import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from models.training.config import Distillation, ReaderTraining
 from models.training.distillation import Teachers, hidden_loss, soft_loss
 from models.training.examples import Batch, Example, batches, build_examples, collate, hide_tokens
 from models.training.network import SpanOutput, forward, freeze_embeddings, keep_layers, load_network
+from models.training.optimization import LinearSchedule, adamw
 from models.training.precision import choose_precision
 from models.training.source import model_source
 from models.windows import Window
@@ -67,8 +67,8 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
 
     examples = build_examples(config, data, tokenizer)
     plan = batches(examples, config.batch_tokens, config.seed)
-    optimizer = _optimizer(network, config)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Linear(len(plan), config.warmup, config.final_rate))
+    optimizer = adamw(network, config.learning_rate, config.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, LinearSchedule(len(plan), config.warmup, config.final_rate))
     hide = _hiding(config, hf_tokenizer)
     state = RunState(network, optimizer, schedule)
     state.load(out / "checkpoint.pt")
@@ -205,28 +205,6 @@ def _hiding(config: ReaderTraining, tokenizer: PreTrainedTokenizerBase) -> Calla
         raise InvalidInput(f"masked = {config.masked}: the tokenizer of {config.base} has no mask token")
     mask, kept = int(tokenizer.mask_token_id), list(map(int, tokenizer.all_special_ids))
     return lambda batch, step: hide_tokens(batch, config.masked, mask, kept, np.random.default_rng((config.seed, step)))
-
-
-def _optimizer(network: nn.Module, config: ReaderTraining) -> torch.optim.Optimizer:
-    trained = [p for p in network.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},  # biases and layer norms
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-
-
-class _Linear:
-    """Linear warm-up, then linear decay to a share of the learning rate."""
-
-    def __init__(self, steps: int, warmup: float, final: float) -> None:
-        self.steps, self.warm, self.final = steps, max(1, math.ceil(steps * warmup)), final
-
-    def __call__(self, step: int) -> float:
-        if step < self.warm:
-            return (step + 1) / self.warm
-        left = max(0.0, (self.steps - step) / max(1, self.steps - self.warm))
-        return self.final + (1 - self.final) * left
 
 
 def _sample(questions: list[Question], count: int) -> list[Question]:

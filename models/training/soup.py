@@ -1,29 +1,39 @@
 """Model soups: the mean of several networks' weights (Wortsman et al. 2022).
 
 Networks that were fine-tuned from one start, on other data or for longer, lie close enough together that the mean of
-their weights is a network too, and one that generalizes better than any of them: at no cost when it serves.
+their weights is a network too, and one that generalizes better than any of them: at no cost when it serves. The mean of
+a fine-tuned network and its base keeps much of what the base could do elsewhere (WiSE-FT, Wortsman et al. 2022).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
+from torch import nn
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
+from models.artifact import Kind
 from models.training.source import model_source
 from store.errors import InvalidInput
 
 
-def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path) -> None:
-    """Write the weighted mean of readers to `out/model`, in Hugging Face format.
+class _Loaded(NamedTuple):
+    network: nn.Module
+    save: Callable[[Path], object]
+
+
+def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind: Kind = "reader") -> None:
+    """Write the weighted mean of readers, or of encoders, to `out/model`, in the format of their training.
 
     The training record is that of the last source, which should be the one that was trained last.
 
     Args:
-        sources: shipped names, artifacts' or Hugging Face directories, or hub names.
+        sources: shipped names, artifacts' directories, or whatever a training's `base` may be.
         weights: one a source; they are scaled to sum up to 1. None: all the same.
         out: folder of the soup.
+        kind: what they all are.
 
     Raises:
         InvalidInput: there are fewer than two sources, another number of weights, or networks of different shapes.
@@ -34,9 +44,9 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path) -> No
             f"{len(sources)} models with the weights {list(weights)}; give two models or more, and no weights or "
             "one of at least 0 for each"
         )
-    folders = [model_source(source, out / f"source-{i}")[0] for i, source in enumerate(sources)]
-    networks = [AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float32) for folder in folders]
-    states = [network.state_dict() for network in networks]
+    folders = [model_source(source, out / f"source-{i}", kind)[0] for i, source in enumerate(sources)]
+    loaded = [_load_reader(folder) if kind == "reader" else _load_encoder(folder) for folder in folders]
+    states = [one.network.state_dict() for one in loaded]
     shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
     if any(shape != shapes[0] for shape in shapes):
         raise InvalidInput(f"{', '.join(sources)} are not of one architecture, so their weights have no mean")
@@ -44,11 +54,27 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path) -> No
         name: sum(w * state[name] for w, state in zip(weights, states, strict=True)) / sum(weights)
         for name in states[-1]
     }
-    networks[-1].load_state_dict(mean)
-    networks[-1].save_pretrained(out / "model")
-    AutoTokenizer.from_pretrained(folders[-1]).save_pretrained(out / "model")
+    loaded[-1].network.load_state_dict(mean)
+    loaded[-1].save(out / "model")
     record_path = Path(folders[-1]) / "training.json"
     if record_path.is_file():
         record = json.loads(record_path.read_text(encoding="utf-8"))
         record["soup"] = dict(zip(sources, weights, strict=True))
         (out / "model" / "training.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def _load_reader(folder: str) -> _Loaded:
+    network = AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float32)
+
+    def save(target: Path) -> None:
+        network.save_pretrained(target)
+        AutoTokenizer.from_pretrained(folder).save_pretrained(target)
+
+    return _Loaded(network, save)
+
+
+def _load_encoder(folder: str) -> _Loaded:
+    from models.training.bi_encoder import load_bi_encoder  # sentence-transformers takes seconds to import
+
+    model = load_bi_encoder(folder)
+    return _Loaded(model, model.save)

@@ -3,17 +3,27 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from models.artifact import Card, is_artifact, load_artifact
+from models.artifact import Card, Kind, is_artifact, load_artifact
 from models.training.restore import restore_reader
 
+_RESTORED = {"reader": "tokenizer.json", "encoder": "lector.json"}  # written last
 
-def model_source(name: str, folder: Path) -> tuple[str, Card | None]:
-    """A model as a Hugging Face directory or hub name, and its card if it is an artifact, restored into `folder`."""
+
+def model_source(name: str, folder: Path, kind: Kind = "reader") -> tuple[str, Card | None]:
+    """A model as a directory or hub name, and its card if it is an artifact, which is restored into `folder`.
+
+    Readers are Hugging Face's, encoders sentence-transformers' or whatever they may be made of.
+    """
     if not is_artifact(name):
         return locate_base(name), None
-    artifact = load_artifact(name, "reader")
-    if not (folder / "config.json").is_file():
-        restore_reader(artifact, folder)
+    artifact = load_artifact(name, kind)
+    if not (folder / _RESTORED[kind]).is_file():
+        if kind == "reader":
+            restore_reader(artifact, folder)
+        else:
+            from models.training.restore_encoder import restore_encoder  # sentence-transformers takes seconds to import
+
+            restore_encoder(artifact, folder)
     return str(folder), artifact.card
 
 

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from app.cli import cli  # noqa: E402
 from models.artifact import CARD, MODEL, TOKENIZER, Artifact, Kind, load_artifact  # noqa: E402
 from models.compression.compress import compress  # noqa: E402
-from models.compression.export import load_encoder, load_reader  # noqa: E402
+from models.compression.export import Exportable, load_reader, pooled_encoder  # noqa: E402
 from models.compression.gate import Gate  # noqa: E402
 from models.compression.precision import Precision  # noqa: E402
 from models.encoder import Encoder  # noqa: E402
@@ -21,6 +21,7 @@ from models.evaluation.reader import predict, score  # noqa: E402
 from models.evaluation.squad import read_squad, spread  # noqa: E402
 from models.network import OnnxNetwork  # noqa: E402
 from models.reader import open_reader  # noqa: E402
+from models.training.bi_encoder import load_bi_encoder  # noqa: E402
 from store.errors import InvalidInput, NotFound  # noqa: E402
 from tests.models.tiny import write_questions  # noqa: E402
 
@@ -53,11 +54,15 @@ def compressed(tiny_reader: Path, tmp_path_factory: pytest.TempPathFactory) -> C
     return get
 
 
+def load_tower(source: str) -> Exportable:
+    return pooled_encoder(load_bi_encoder(source).modules_of("document"))
+
+
 @pytest.mark.parametrize("kind", ["reader", "encoder"])
 def test_the_fp32_artifact_equals_pytorch(compressed: Compressed, tiny_reader: Path, kind: Kind) -> None:
     artifact = compressed(kind, Precision.fp32)
     network = OnnxNetwork(artifact.model_path, 1)
-    original = load_reader(str(tiny_reader)) if kind == "reader" else load_encoder(str(tiny_reader))
+    original = load_reader(str(tiny_reader)) if kind == "reader" else load_tower(str(tiny_reader))
     for ids in ROWS:
         types = (np.arange(len(ids)) > 4).astype(np.int64)
         inputs = [torch.from_numpy(array[None]) for array in (ids, np.ones_like(ids), types)]
@@ -138,8 +143,8 @@ def test_what_does_not_fit_is_said_before_any_work(tiny_reader: Path, tmp_path: 
         compress(source, "reader", out, precision=Precision.int8_static)
     with pytest.raises(InvalidInput, match="--calibrate is for int8-static; int8-dynamic finds"):
         compress(source, "reader", out, calibrate=questions)
-    with pytest.raises(InvalidInput, match="--gate compares the answers of readers"):
-        compress(source, "encoder", out, gate=Gate((questions,)))
+    with pytest.raises(NotFound, match="is no source"):
+        compress(source, "encoder", out, gate=Gate((questions.with_suffix(".txt"),)))
     with pytest.raises(NotFound, match="absent"):
         compress(source, "reader", out, gate=Gate((tmp_path / "absent.json",)))
     with pytest.raises(InvalidInput, match="is a file"):

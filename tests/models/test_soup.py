@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from transformers import AutoModelForQuestionAnswering, BertConfig, BertForQuestionAnswering  # noqa: E402
 
+from models.training.bi_encoder import load_bi_encoder  # noqa: E402
 from models.training.soup import make_soup  # noqa: E402
 from store.errors import InvalidInput  # noqa: E402
 from tests.models.tiny import save_tiny_reader  # noqa: E402
@@ -47,6 +48,21 @@ def test_the_last_ones_record_tells_of_the_soup(ones_and_threes: list[str], tmp_
     make_soup(ones_and_threes, [1, 2], tmp_path / "soup")
     record = json.loads((tmp_path / "soup" / "model" / "training.json").read_text())
     assert record == {"tokens": 7, "soup": {ones_and_threes[0]: 1, ones_and_threes[1]: 2}}
+
+
+def test_a_soup_of_encoders_lies_between_them(tiny_reader: Path, tmp_path: Path) -> None:
+    """What serves is often the mean of an encoder and of its base."""
+    base, tuned = load_bi_encoder(str(tiny_reader)), load_bi_encoder(str(tiny_reader))
+    with torch.no_grad():
+        for parameter in tuned.parameters():
+            parameter.mul_(3.0)
+    tuned.title_separator = " | "
+    tuned.save(tmp_path / "tuned")
+    make_soup([str(tiny_reader), str(tmp_path / "tuned")], [], tmp_path / "soup", "encoder")
+    soup = load_bi_encoder(str(tmp_path / "soup" / "model"))
+    assert soup.title_separator == " | "
+    name = "model.0.model.encoder.layer.0.output.dense.weight"
+    torch.testing.assert_close(soup.state_dict()[name], 2 * base.state_dict()[name])
 
 
 @pytest.mark.parametrize("weights", [[1], [1, 2, 3], [0, 0], [2, -1]])

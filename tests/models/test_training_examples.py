@@ -1,5 +1,6 @@
 """Labelled windows and batches."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,22 @@ def test_passes_and_negatives_decide_how_many_examples_there_are(tokenizer: Toke
     with_negatives = build_examples(training(path, 1.0, negatives=1.0), tmp_path, tokenizer)
     assert 30 < len(with_negatives) <= 60
     assert sum(e.start == 0 for e in with_negatives) == len(with_negatives) - 30
+
+
+def test_a_set_may_have_windows_of_its_own(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = tmp_path / "train.json"
+    context = "the house is old " * 20 + "and blue"
+    answers = [{"text": "blue", "answer_start": context.index("blue")}]
+    paragraph = {"context": context, "qas": [{"id": "1", "question": "what colour", "answers": answers}]}
+    path.write_text(json.dumps({"data": [{"title": "", "paragraphs": [paragraph]}]}))
+    config = training(path, 1.0)
+    (own,) = (chosen.model_copy(update={"max_length": 32, "doc_stride": 8}) for chosen in config.train)
+    wide = build_examples(config, tmp_path, tokenizer)
+    narrow = build_examples(config.model_copy(update={"train": (own,)}), tmp_path, tokenizer)
+    assert max(map(len, wide)) == 48
+    assert max(map(len, narrow)) == 32
+    both = config.model_copy(update={"train": (*config.train, own)})
+    assert len(build_examples(both, tmp_path, tokenizer)) == len(wide) + len(narrow)
 
 
 def test_examples_are_the_same_for_the_same_seed(tokenizer: Tokenizer, tmp_path: Path) -> None:
