@@ -1,22 +1,19 @@
 """`lector benchmark`."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
-from models.evaluation.terminal import check_outputs, with_bars
-from store.errors import LectorError
+from models.evaluation.terminal import check_outputs, numbers_in, with_bars
+from store.errors import InvalidInput, LectorError, NotFound
 
-benchmark = typer.Typer(help="Measure side by side; needs the extras `train` and `bench`.", no_args_is_help=True)
+benchmark = typer.Typer(help="Measure readers side by side, and what the store promises.", no_args_is_help=True)
 
-FAILED = 2  # exit code
-
-
-@benchmark.callback()
-def _verbs() -> None:
-    """Keeps `reader` a verb of its own while it is the only one."""
+FAILED, BROKEN = 2, 1  # exit codes: the measurement failed; the store failed in it
 
 
 @benchmark.command("reader")
@@ -39,7 +36,10 @@ def benchmark_reader(
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
     plot_out: Annotated[Path | None, typer.Option("--plot", help="Draw quality against cost here, as PNG.")] = None,
 ) -> None:
-    """Quality, latency, memory and size of readers, beside Haystack's and plain PyTorch with the same weights."""
+    """Quality, latency, memory and size of readers, beside Haystack's and plain PyTorch with the same weights.
+
+    Needs the extras `train` and `bench`.
+    """
     from benchmarks.reader import Plan, benchmark_readers, entries_for
     from benchmarks.tables import plot, reader_caption, reader_table
 
@@ -52,6 +52,85 @@ def benchmark_reader(
         typer.secho(f"lector benchmark reader: {error}", fg="red", err=True)
         raise typer.Exit(FAILED) from error
     typer.echo(f"{reader_table(report)}\n\n{reader_caption(report)}")
+    if json_out:
+        json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if plot_out:
+        plot(report, plot_out)
+
+
+@benchmark.command("durability")
+def benchmark_durability(
+    kills: Annotated[int, typer.Option(min=0, help="Writers to kill; 0 leaves a part out, here and below.")] = 200,
+    full: Annotated[int, typer.Option(min=0, help="Disks to run full; needs the right to mount a tmpfs.")] = 20,
+    flips: Annotated[int, typer.Option(min=0, help="Files to damage.")] = 20,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Of readers beside a writer: so long with threads, and with processes.")
+    ] = 120,
+    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
+    at: Annotated[
+        Path | None, typer.Option(help="A folder on the disk to try; that of temporary files without.")
+    ] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+) -> None:
+    """Kill writers, fill disks, damage files, read while others write; exits with 1 if the store breaks a promise."""
+    from benchmarks.durability.figures import durability_table
+    from benchmarks.durability.report import Plan, measure_durability
+
+    try:
+        check_outputs(json_out)
+        if at is not None and not at.is_dir():
+            raise NotFound(f"there is no folder {at} to make collections in; make it first")
+        report = measure_durability(Plan(kills, full, flips, seconds, seed), at, with_bars())
+    except LectorError as error:
+        typer.secho(f"lector benchmark durability: {error}", fg="red", err=True)
+        raise typer.Exit(FAILED) from error
+    typer.echo(durability_table(report))
+    for failure in report["failures"]:
+        typer.secho(failure, fg="red", err=True)
+    if json_out:
+        json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if report["failed"]:
+        raise typer.Exit(BROKEN)
+
+
+@benchmark.command("store")
+def benchmark_store(
+    passages: Annotated[Path, typer.Option(help="JSON lines with `text` and `title`, also gzipped.")],
+    questions: Annotated[Path, typer.Option(help="JSON lines with `question`, also gzipped.")],
+    sizes: Annotated[
+        str, typer.Option(help="Passages of the stores; copies of those that are given make up the rest.")
+    ] = "10000,100000,1000000",
+    peers: Annotated[bool, typer.Option("--peers", help="Others' stores too, up to 100,000 passages.")] = False,
+    work: Annotated[
+        Path | None, typer.Option(help="A folder that keeps the passages' embeddings; without, they are made anew.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the stores below --work, too.")] = False,
+    sample: Annotated[int, typer.Option(min=1, help="Questions to ask.")] = 500,
+    seconds: Annotated[float, typer.Option(min=0, help="After which a series of searches ends.")] = 60,
+    encoder: Annotated[str, typer.Option(help="The encoder of passages and questions.")] = "encoder",
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+    plot_out: Annotated[Path | None, typer.Option("--plot", help="Draw how everything grows here, as PNG.")] = None,
+) -> None:
+    """How building, opening, searching, memory and disk grow, for Lector's store and for others.
+
+    Others, and the plot, need the extras `train` and `bench`.
+    """
+    from benchmarks.scale.plot import plot
+    from benchmarks.scale.run import benchmark_stores
+    from benchmarks.scale.steps import Plan
+    from benchmarks.scale.tables import sections
+
+    try:
+        check_outputs(json_out, plot_out)
+        if keep and work is None:
+            raise InvalidInput("--keep keeps the stores in the folder --work; name one")
+        plan = Plan(sizes=tuple(numbers_in(sizes)), peers=peers, questions=sample, seconds=seconds)
+        with nullcontext(work) if work else TemporaryDirectory() as folder:
+            report = benchmark_stores(passages, questions, plan, Path(folder), encoder, keep, with_bars())
+    except LectorError as error:
+        typer.secho(f"lector benchmark store: {error}", fg="red", err=True)
+        raise typer.Exit(FAILED) from error
+    typer.echo(sections(report))
     if json_out:
         json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if plot_out:

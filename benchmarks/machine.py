@@ -19,10 +19,14 @@ def machine(*packages: str) -> dict[str, Any]:
 
 
 def resident_mb(pid: int | str = "self") -> dict[str, float]:
-    """A process's resident memory in MB: now, and the most there has been since its program began."""
+    """A process's resident memory in MB: now, and the most there has been since its program began.
+
+    `anonymous` and `file` are parts of what there is now; pages of mapped files are shared with the page cache.
+    """
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     fields = dict(line.split(":", 1) for line in lines)
-    kib = {name: int(fields[field].split()[0]) for name, field in (("now", "VmRSS"), ("peak", "VmHWM"))}
+    names = {"now": "VmRSS", "peak": "VmHWM", "anonymous": "RssAnon", "file": "RssFile"}
+    kib = {name: int(fields[field].split()[0]) for name, field in names.items()}
     return {name: round(value * 1024 / 1e6, 1) for name, value in kib.items()}
 
 

@@ -1,23 +1,25 @@
-"""Writes the README's figures from the results in `benchmarks/results`; `--check` only compares.
+"""Writes the figures of the README and of docs/store.md from `benchmarks/results`; `--check` only compares.
 
 python -m benchmarks.readme
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.durability.figures import durability_table
+from benchmarks.scale.tables import sections, sentence
 from benchmarks.tables import reader_caption, reader_table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-READERS = "reader-benchmark"
-BEGIN, END = "<!-- figures: written by `python -m benchmarks.readme` -->\n", "<!-- end of figures -->"
+READERS, STORES, DURABILITY = "reader-benchmark", "store-benchmark", "store-durability"
 
 
 def figures() -> str:
-    """The section between the README's two markers."""
+    """What the README says."""
     int8, fp32, serving = (_load(name) for name in ("reader-int8", "reader-fp32", "serving"))
     rows = ["| question set | questions | EM int8 | F1 int8 | F1 fp32 |", "|---|---|---|---|---|"]
     for file, scores in int8["files"].items():
@@ -32,22 +34,49 @@ def figures() -> str:
         f"{serving['resident_mb_after_all']:.0f} MB resident, a question {latency['p50']:.0f} ms (median; "
         f"95 % under {latency['p95']:.0f} ms) with ten passages read."
     )
-    return "\n".join([*rows, "", cost, *_side_by_side()]) + "\n"
+    return "\n".join([*rows, "", cost, *_store(), *_side_by_side()]) + "\n"
+
+
+def store_figures() -> str:
+    """How the store grows; nothing before `lector benchmark store` was run."""
+    return sections(_load(STORES)) + "\n" if _there(STORES) else ""
+
+
+def _store() -> list[str]:
+    return ["", sentence(_load(STORES))] if _there(STORES) else []
 
 
 def _side_by_side() -> list[str]:
     """Lector's readers beside their peers, once `lector benchmark reader` has measured them."""
-    if not (RESULTS / f"{READERS}.json").is_file():
+    if not _there(READERS):
         return []
     report = _load(READERS)
     return ["", reader_table(report), "", reader_caption(report)]
 
 
-def with_figures(readme: str) -> str:
-    """The README with its figures replaced."""
-    head, _, rest = readme.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return head + BEGIN + figures() + END + tail
+def durability_figures() -> str:
+    """What `lector benchmark durability` counted."""
+    return durability_table(_load(DURABILITY)) + "\n"
+
+
+PAGES: dict[str, dict[str, Callable[[], str]]] = {  # by page and section
+    "README.md": {"figures": figures},
+    "docs/store.md": {"figures": store_figures, "durability": durability_figures},
+}
+
+
+def renewed(page: str, text: str) -> str:
+    """A page with its sections written anew, each between its two markers."""
+    for name, section in PAGES[page].items():
+        begin, end = f"<!-- {name}: written by `python -m benchmarks.readme` -->\n", f"<!-- end of {name} -->"
+        head, _, rest = text.partition(begin)
+        _, _, tail = rest.partition(end)
+        text = head + begin + section() + end + tail
+    return text
+
+
+def _there(name: str) -> bool:
+    return (RESULTS / f"{name}.json").is_file()
 
 
 def _load(name: str) -> dict[str, Any]:
@@ -57,13 +86,15 @@ def _load(name: str) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="exit with 1 if the README differs")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a page differs")
     arguments = parser.parse_args()
-    path = ROOT / "README.md"
-    readme = path.read_text(encoding="utf-8")
-    if arguments.check:
-        raise SystemExit(readme != with_figures(readme))
-    path.write_text(with_figures(readme), encoding="utf-8")
+    for page in PAGES:
+        path = ROOT / page
+        text = path.read_text(encoding="utf-8")
+        if not arguments.check:
+            path.write_text(renewed(page, text), encoding="utf-8")
+        elif text != renewed(page, text):
+            raise SystemExit(1)
 
 
 if __name__ == "__main__":

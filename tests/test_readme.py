@@ -1,10 +1,21 @@
-"""The README's figures are those of the committed results."""
+"""The figures of the README and of docs/store.md are those of the committed results."""
 
-from pathlib import Path
+import pytest
 
-from benchmarks.readme import with_figures
+from benchmarks.readme import PAGES, ROOT, renewed
 
 
-def test_the_readme_shows_the_committed_results() -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    assert with_figures(readme) == readme
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_the_committed_results(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert renewed(page, text) == text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_only_what_stands_between_the_markers_is_written(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, section in PAGES[page].items():
+        begin, end = f"<!-- {name}: written by `python -m benchmarks.readme` -->\n", f"<!-- end of {name} -->"
+        old = text.replace(begin + section() + end, f"{begin}| of another time |\n{end}")
+        assert old.count("of another time") == 1
+        assert renewed(page, old) == text
