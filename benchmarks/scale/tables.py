@@ -1,6 +1,6 @@
 """A report of `lector benchmark store` as Markdown tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 Store = dict[str, Any]
@@ -21,7 +21,7 @@ def of_lector(report: dict[str, Any]) -> list[Store]:
 
 def sections(report: dict[str, Any]) -> str:
     """All tables, each with what it was measured on."""
-    parts = [growth_table(report), search_table(report), search_caption(report)]
+    parts = [growth_table(report), search_table(report), search_caption(report), growth(report)]
     if len(of_lector(report)) < len(report["stores"]):
         parts += [peer_table(report), peer_caption(report)]
     return "\n\n".join(parts)
@@ -36,6 +36,27 @@ def sentence(report: dict[str, Any]) -> str:
         f"{store['open']['warm']['seconds']:.1f} s, {store['memory_mb']['searched']['now']:.0f} MB resident; a hybrid "
         f"search {_ms(latency['none']['p50'])} ms (median), with a filter that keeps 1 % "
         f"{_ms(latency['1 %']['first']['p50'])} ms. [docs/store.md](docs/store.md) has the rest."
+    )
+
+
+def growth(report: dict[str, Any]) -> str:
+    """From the smallest to the largest of Lector's stores, in one sentence."""
+    stores = sorted(of_lector(report), key=lambda store: int(store["size"]))
+    small, large = stores[0], stores[-1]
+
+    def times(figure: Callable[[Store], float]) -> str:
+        return f"{figure(large) / figure(small):,.1f}"
+
+    searches = ", ".join(
+        f"{mode} search {times(lambda store: store['search'][mode]['latency_ms']['none']['p50'])}"  # noqa: B023
+        for mode in small["search"]
+    )
+    return (
+        f"From {small['size']:,} to {large['size']:,} passages, {large['size'] / small['size']:,.0f} times as many, "
+        f"building takes {times(lambda store: store['size'] / store['build']['passages_per_second'])} times as long, "
+        f"opening from the disk {times(lambda store: store['open']['cold']['seconds'])}, {searches}; resident memory "
+        f"grows to {times(lambda store: store['memory_mb']['searched']['now'])} times, the disk's part to "
+        f"{times(lambda store: store['bytes']['total'])}."
     )
 
 
