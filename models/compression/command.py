@@ -50,6 +50,12 @@ def compress(
         int | None, typer.Option(min=1, help="Only so many questions of each --gate, evenly spread over it.")
     ] = None,
     gate_split: Annotated[str, typer.Option(help="Which qrels of a BEIR folder.")] = "dev",
+    keep_passages: Annotated[
+        str | None,
+        typer.Option(
+            help="An encoder's artifact whose network of passages is taken as it is; only questions' is made."
+        ),
+    ] = None,
     licence: Annotated[str, typer.Option(help="The model's licence, for its card.")] = "",
 ) -> None:
     """Export a model to ONNX, fuse it and quantize it to int8; needs the extra `train`.
@@ -61,7 +67,16 @@ def compress(
 
     bounds = Gate(tuple(gate), max_f1_loss, max_recall_loss, gate_questions, gate_split) if gate else None
     try:
-        artifact = run(source, kind.value, out, precision=precision, calibrate=calibrate, gate=bounds, licence=licence)
+        artifact = run(
+            source,
+            kind.value,
+            out,
+            precision=precision,
+            calibrate=calibrate,
+            gate=bounds,
+            keep_passages=keep_passages,
+            licence=licence,
+        )
     except LectorError as error:
         typer.secho(f"lector compress: {error}", fg="red", err=True)
         raise typer.Exit(TOO_LOSSY if isinstance(error, TooLossy) else FAILED) from error

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from models.artifact import CARD, MODEL, QUESTION, TOKENIZER, Artifact, Card, Kind, write_card
+from models.artifact import CARD, MODEL, QUESTION, TOKENIZER, Artifact, Card, Kind, load_artifact, write_card
 from models.compression.calibration import calibration_rows
 from models.compression.export import Exportable, export_onnx, fuse, load_reader, pooled_encoder
 from models.compression.gate import Gate
@@ -32,6 +32,7 @@ def compress(
     precision: Precision = Precision.int8_dynamic,
     calibrate: Path | None = None,
     gate: Gate | None = None,
+    keep_passages: str | None = None,
     licence: str = "",
 ) -> Artifact:
     """Export a model (hub name, directory, or package that carries one), fuse its graph, quantize it, write its card.
@@ -44,15 +45,18 @@ def compress(
     Args:
         calibrate: the SQuAD file whose windows static quantization is calibrated on.
         gate: what the model must still be able to do; its figures go into the card's metrics.
+        keep_passages: an encoder's artifact whose network of passages is taken as it is, beside the model's network of
+            questions, so that collections of that encoder can be asked with the new one.
 
     Raises:
         InvalidInput: the model has no fast tokenizer, and so no `tokenizer.json`, or parts that cannot be exported; or
-            `calibrate` or `gate` is missing or does not fit.
+            `calibrate`, `gate` or `keep_passages` is missing or does not fit.
         TooLossy: the compressed model does not pass its gate.
     """
     _check(kind, out, precision, calibrate, gate)
     base = locate_base(source)
     loaded = _load_reader(base) if kind == "reader" else _load_encoder(base)
+    kept = _kept(keep_passages, kind, loaded) if keep_passages else None
     if not loaded.tokenizer.is_fast:
         raise InvalidInput(f"{source} has no fast tokenizer; Lector needs its tokenizer.json")
     card = Card(
@@ -72,7 +76,11 @@ def compress(
             artifact.folder.mkdir()
             loaded.tokenizer.backend_tokenizer.save(str(artifact.folder / TOKENIZER))
         for name, module in loaded.networks.items():
-            _make(name, module, precision, calibrate, work, original, made)
+            if kept and name == MODEL:
+                for artifact in (original, made):
+                    shutil.copyfile(kept.model_path, artifact.folder / MODEL)
+            else:
+                _make(name, module, precision, calibrate, work, original, made)
         original = write_card(original.folder, card)
         made = write_card(made.folder, card)
         if gate is not None:
@@ -130,6 +138,24 @@ def _load_encoder(base: str) -> _Loaded:
     )
     default = asdict(EncoderSettings(dimension=0))
     return _Loaded(dict(networks), tokenizers[0], {k: v for k, v in asdict(found).items() if v != default[k]})
+
+
+def _kept(name: str, kind: Kind, loaded: _Loaded) -> Artifact:
+    """The artifact whose network of passages goes with a new network of questions.
+
+    Raises:
+        InvalidInput: there is no such network of questions, or the artifact is given its texts in another way.
+    """
+    if kind != "encoder" or QUESTION not in loaded.networks:
+        raise InvalidInput("--keep-passages goes with an encoder that has a network of its own for questions")
+    artifact = load_artifact(name, "encoder")
+    theirs, own = asdict(artifact.settings(EncoderSettings)), asdict(EncoderSettings(**loaded.settings))
+    differing = [f"{key} ({own[key]!r} for {theirs[key]!r})" for key in own if own[key] != theirs[key]]
+    if artifact.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
+        differing.append("vocabulary")
+    if differing:
+        raise InvalidInput(f"{name} cannot keep its passages beside these questions: different {', '.join(differing)}")
+    return artifact
 
 
 def _check(kind: Kind, out: Path, precision: Precision, calibrate: Path | None, gate: Gate | None) -> None:

@@ -28,6 +28,7 @@ Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
 
 DPR_FOLDERS = ("question_encoder", "ctx_encoder")
 DPR_SEPARATOR = " [SEP] "  # DPR keeps title and text apart by this token alone: all its segments are 0
+EMBEDDING = "sentence_embedding"  # as sentence-transformers call it
 SETTINGS = "lector.json"  # what a directory of sentence-transformers has no place for
 _ROWS_AT_ONCE = 32
 
@@ -80,10 +81,12 @@ class BiEncoder(nn.Module):
         return {k: v.to(self.model.device) if isinstance(v, Tensor) else v for k, v in made.items()}
 
     def forward(self, features: dict[str, Any]) -> dict[str, Any]:
-        """The features with `sentence_embedding` (batch, dimension) in fp32 among them."""
+        """The features with `sentence_embedding` (batch, dimension) in fp32 among them; it may be there already."""
+        if EMBEDDING in features:
+            return features
         with torch.autocast(self.model.device.type, self.dtype, enabled=self.dtype != torch.float32):
             output: dict[str, Any] = self.model(features)
-        output["sentence_embedding"] = output["sentence_embedding"].float()
+        output[EMBEDDING] = output[EMBEDDING].float()
         return output
 
     def join(self, texts: Sequence[str], titles: Sequence[str]) -> list[str]:
@@ -113,7 +116,7 @@ class BiEncoder(nn.Module):
             some = order[begin : begin + _ROWS_AT_ONCE]
             with torch.inference_mode():
                 output = self(self.features(task, [texts[i] for i in some]))
-            embeddings[some] = output["sentence_embedding"].cpu().numpy()
+            embeddings[some] = output[EMBEDDING].cpu().numpy()
         self.train(training)
         return embeddings
 

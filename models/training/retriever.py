@@ -11,15 +11,17 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from models.encoder import Encoder, TextEncoder
 from models.evaluation.dense import Trial
 from models.evaluation.judgements import Judgements
 from models.evaluation.sources import read_judgements
 from models.training.bi_encoder import BiEncoder, load_bi_encoder
 from models.training.checkpoint import RunState
+from models.training.kept_passages import KeptPassages
 from models.training.negatives import RunNegatives
 from models.training.network import attention_for, freeze_embeddings, replace_dropout
 from models.training.optimization import LinearSchedule, adamw
-from models.training.pairs import deal, held_out_texts, read_pair_data
+from models.training.pairs import PairData, deal, held_out_texts, read_pair_data
 from models.training.precision import choose_precision
 from models.training.retriever_config import RetrieverTraining
 from models.training.retriever_loss import build_loss
@@ -60,14 +62,16 @@ def train_retriever(config: RetrieverTraining, data: Path, out: Path, teachers: 
 
     found = read_pair_data(config, data, held_out_texts(judged.values()))
     plan = deal(found, config.batch_size, config.seed)
-    negatives = RunNegatives(config, found, plan, model, out)
+    kept = _kept(config, model, found, out)
+    encoder = kept or model
+    negatives = RunNegatives(config, found, plan, encoder, out)
     loss_of = build_loss(model, config)
     optimizer = adamw(model, config.learning_rate, config.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, LinearSchedule(len(plan), config.warmup, config.final_rate))
     state = RunState(model, optimizer, schedule)
     state.load(out / "checkpoint.pt")
     if trials and not state.history:
-        state.history.append({"step": 0, **_evaluate(model, trials)})
+        state.history.append({"step": 0, **_evaluate(encoder, trials)})
 
     saved = time.monotonic()
     bar = tqdm(
@@ -80,8 +84,11 @@ def train_retriever(config: RetrieverTraining, data: Path, out: Path, teachers: 
         pairs = [found.pairs[number] for number in numbers]
         passages = [[found.passages[n] for n in column] for column in columns]
         features = [model.features("query", [pair.question for pair in pairs], config.max_length)]
-        texts = [model.join([p.text for p in column], [p.title for p in column]) for column in passages]
-        features += [model.features("document", column, config.max_length) for column in texts]
+        if kept:
+            features += map(kept.features, columns)
+        else:
+            texts = [model.join([p.text for p in column], [p.title for p in column]) for column in passages]
+            features += [model.features("document", column, config.max_length) for column in texts]
         margins = teaching.margins([pair.question for pair in pairs], passages).to(device) if teaching else None
         loss = loss_of(features, margins)
         loss.backward()
@@ -95,7 +102,7 @@ def train_retriever(config: RetrieverTraining, data: Path, out: Path, teachers: 
         bar.set_postfix(loss=f"{np.mean(losses):.3f}", step=f"{state.step}/{len(plan)}")
         last = state.step == len(plan)
         if last or state.step % config.evaluate_steps == 0:
-            state.history.append({"step": state.step, "loss": float(np.mean(losses)), **_evaluate(model, trials)})
+            state.history.append({"step": state.step, "loss": float(np.mean(losses)), **_evaluate(encoder, trials)})
             bar.write(json.dumps(state.history[-1]))
         if last or time.monotonic() - saved > 60 * config.checkpoint_minutes:
             saved = time.monotonic()
@@ -134,6 +141,8 @@ def _load(config: RetrieverTraining, base: str, device: torch.device) -> BiEncod
         replace_dropout(model)
     if config.freeze_embeddings:
         freeze_embeddings(model)
+    if config.keep_passages:
+        nn.ModuleList(model.modules_of("document")).requires_grad_(False)
     longest = model.model.max_seq_length
     if config.max_length and longest and config.max_length > longest:
         raise InvalidInput(f"max_length = {config.max_length}: {config.base} takes {longest} tokens at most")
@@ -141,9 +150,16 @@ def _load(config: RetrieverTraining, base: str, device: torch.device) -> BiEncod
     return model.to(device)
 
 
+def _kept(config: RetrieverTraining, model: BiEncoder, found: PairData, out: Path) -> KeptPassages | None:
+    """The passages of a training that an artifact embeds, if one is to be kept."""
+    if config.keep_passages is None:
+        return None
+    return KeptPassages(model, Encoder.load(config.keep_passages), found.passages, out / "passages.npy")
+
+
 def _judgements(data: Path, source: Path, split: str, corpus: Path | None) -> Judgements:
     return read_judgements(data / source, split, data / corpus if corpus else None)
 
 
-def _evaluate(model: BiEncoder, trials: dict[str, Trial]) -> dict[str, float]:
-    return {f"{name} {metric}": value for name, t in trials.items() for metric, value in t.measure(model).items()}
+def _evaluate(encoder: TextEncoder, trials: dict[str, Trial]) -> dict[str, float]:
+    return {f"{name} {metric}": value for name, t in trials.items() for metric, value in t.measure(encoder).items()}

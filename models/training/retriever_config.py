@@ -71,6 +71,7 @@ class RetrieverTraining(Section):
 
     base: str  # directory, package or hub name of an encoder, a DPR pair, or an artifact's to train on from
     shared: bool = True  # one network for questions and passages, or each its own
+    keep_passages: str | None = None  # an encoder's artifact, whose network of passages stays as it is
     train: tuple[PairSet, ...] = Field(min_length=1)
     tune: tuple[TuningSource, ...] = ()
     negatives: HardNegatives = HardNegatives()
@@ -93,3 +94,12 @@ class RetrieverTraining(Section):
     evaluate_steps: int = Field(default=500, ge=1)
     evaluate_questions: int = Field(default=400, ge=1)  # of each tuning source, evenly spread
     evaluate_passages: int = Field(default=5000, ge=1)  # of its corpus, besides what is relevant
+
+    @model_validator(mode="after")
+    def _fits(self) -> "RetrieverTraining":
+        if self.keep_passages and (self.shared or self.mini_batch):
+            raise ValueError(
+                "keep_passages trains a network of questions alone: set shared = false, and no mini_batch, for no "
+                "gradients of passages have to be kept"
+            )
+        return self

@@ -45,7 +45,7 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind:
             "one of at least 0 for each"
         )
     folders = [model_source(source, out / f"source-{i}", kind)[0] for i, source in enumerate(sources)]
-    loaded = [_load_reader(folder) if kind == "reader" else _load_encoder(folder) for folder in folders]
+    loaded = [_load_reader(folder) for folder in folders] if kind == "reader" else _load_encoders(folders)
     states = [one.network.state_dict() for one in loaded]
     shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
     if any(shape != shapes[0] for shape in shapes):
@@ -73,8 +73,11 @@ def _load_reader(folder: str) -> _Loaded:
     return _Loaded(network, save)
 
 
-def _load_encoder(folder: str) -> _Loaded:
+def _load_encoders(folders: Sequence[str]) -> list[_Loaded]:
+    """Encoders, each with a network for questions and one for passages if any of them has two."""
     from models.training.bi_encoder import load_bi_encoder  # sentence-transformers takes seconds to import
 
-    model = load_bi_encoder(folder)
-    return _Loaded(model, model.save)
+    models = [load_bi_encoder(folder) for folder in folders]
+    if any(model.separate for model in models):
+        models = [load_bi_encoder(folder, shared=False) for folder in folders]
+    return [_Loaded(model, model.save) for model in models]

@@ -9,12 +9,13 @@ from models.training.retriever_config import RetrieverTraining
 from store.errors import InvalidInput
 
 GOOD = 'base = "x"\n[[train]]\nfile = "a.jsonl"\nlicence = "CC0"\n'
-SHIPPED = Path(__file__).parents[2] / "models" / "training" / "configs" / "retriever.toml"
+SHIPPED = sorted((Path(__file__).parents[2] / "models" / "training" / "configs").glob("retriever*.toml"))
 RESEARCH_ONLY = ("policyqa", "subjqa")
 
 
-def test_the_shipped_configuration_trains_on_nothing_that_it_may_not() -> None:
-    config = load_config(SHIPPED, RetrieverTraining)
+@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda path: str(path.stem))
+def test_the_shipped_configurations_train_on_nothing_that_they_may_not(shipped: Path) -> None:
+    config = load_config(shipped, RetrieverTraining)
     named = [*(chosen.name for chosen in config.train), *(s for p in config.negatives.passages for s in p.sources)]
     assert not [name for name in named for word in RESEARCH_ONLY if word in name]
     assert all(passages.sources for passages in config.negatives.passages), "else all sources of a file would be taken"
@@ -35,6 +36,7 @@ def test_defaults_hold_where_nothing_is_said(tmp_path: Path) -> None:
         ("batch_size = 1\n", "batch_size = 1: .*greater than or equal to 2"),
         ("temperature = 0\n", "temperature = 0"),
         ('precision = "fp8"\n', "precision = 'fp8'"),
+        ('keep_passages = "encoder"\n', "keep_passages trains a network of questions alone: set shared = false"),
         ("[negatives]\nrefresh_passages = 9\n", "set refresh_steps"),
         ("[negatives]\ncount = 0\nmargin = 0.1\n", "count = 0 asks for no hard negatives"),
         ('[[tune]]\nsplit = "dev"\n', "tune.0.source"),

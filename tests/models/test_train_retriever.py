@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
@@ -22,8 +23,9 @@ from models.training.bi_encoder import load_bi_encoder  # noqa: E402
 from models.training.checkpoint import load_checkpoint  # noqa: E402
 from models.training.retriever import train_retriever  # noqa: E402
 from models.training.retriever_config import HardNegatives, PairSet, RetrieverTraining, TuningSource  # noqa: E402
+from models.training.soup import make_soup  # noqa: E402
 from store.errors import InvalidInput  # noqa: E402
-from tests.models.tiny import save_tiny_cross_encoder, write_pairs  # noqa: E402
+from tests.models.tiny import save_tiny_cross_encoder, save_tiny_reader, write_pairs  # noqa: E402
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -99,6 +101,47 @@ def test_each_network_learns_for_itself_with_cached_gradients(tiny_reader: Path,
     assert model.separate
     text = ["the house is red"]
     assert float((model.encode_questions(text) @ model.encode(text).T).item()) < 0.99
+
+
+def test_questions_are_trained_beside_passages_that_stay(tiny_reader: Path, data: Path) -> None:
+    """From training over the mean with the base to an artifact; what was indexed with the first one can be asked."""
+    indexed = compress(str(tiny_reader), "encoder", data / "indexed")
+    negatives = HardNegatives(count=3, depth=6, refresh_steps=12)
+    config = training(
+        tiny_reader, 12, shared=False, keep_passages=str(indexed.folder), negatives=negatives, evaluate_steps=12
+    )
+    train_retriever(config, data, data / "out")
+    history = json.loads((data / "out" / "model" / "training.json").read_text())["history"]
+    assert history[-1]["loss"] < 0.8 * history[1]["loss"]
+    make_soup([str(tiny_reader), str(data / "out" / "model")], [1, 3], data / "soup", "encoder")
+    base, trained, soup = (
+        load_bi_encoder(str(path)) for path in (tiny_reader, data / "out/model", data / "soup/model")
+    )
+    text = ["the house is red"]
+    np.testing.assert_allclose(trained.encode(text), base.encode(text), atol=1e-6)
+    similarities = [(base.encode_questions(text) @ model.encode_questions(text).T).item() for model in (trained, soup)]
+    assert similarities[0] < similarities[1] < 1
+
+    compress(str(data / "soup" / "model"), "encoder", data / "made", keep_passages=str(indexed.folder))
+    before, after = Encoder(indexed, 1), Encoder.load(str(data / "made"), 1)
+    assert after.identity == before.identity
+    assert (after.encode(text) == before.encode(text)).all()
+    np.testing.assert_allclose(after.encode_questions(text), soup.encode_questions(text), atol=0.05)
+
+
+def test_passages_are_kept_only_beside_what_they_can_be_compared_with(tiny_reader: Path, data: Path) -> None:
+    indexed = compress(str(tiny_reader), "encoder", data / "indexed", precision=Precision.fp32)
+    with pytest.raises(InvalidInput, match="network of its own for questions"):
+        compress(str(tiny_reader), "encoder", data / "made", keep_passages=str(indexed.folder))
+    pair = load_bi_encoder(str(tiny_reader), shared=False, title_separator=" | ")
+    pair.save(data / "pair")
+    with pytest.raises(InvalidInput, match=r"different title_separator \(' \| ' for '\\n'\)"):
+        compress(str(data / "pair"), "encoder", data / "made", keep_passages=str(indexed.folder))
+    wide = save_tiny_reader(data / "wide", hidden_size=64)
+    with pytest.raises(InvalidInput, match=r"keep_passages names an encoder of .* dimensions, and the base has 64"):
+        train_retriever(training(wide, 1, shared=False, keep_passages=str(indexed.folder)), data, data / "out")
+    with pytest.raises(ValidationError, match="set shared = false, and no mini_batch"):
+        training(tiny_reader, 1, keep_passages=str(indexed.folder))
 
 
 def test_a_killed_run_goes_on_with_the_same_plan(tiny_reader: Path, data: Path) -> None:

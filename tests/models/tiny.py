@@ -10,13 +10,13 @@ COLOURS = ["red", "blue", "green", "black", "white", "yellow", "purple", "orange
 THINGS = ["house", "boat", "door"]
 
 
-def save_tiny_reader(folder: Path) -> Path:
-    """Write network and tokenizer to a folder, in Hugging Face format."""
+def save_tiny_reader(folder: Path, **sizes: int) -> Path:
+    """Write network and tokenizer to a folder, in Hugging Face format; `sizes` differ from the usual ones."""
     import torch
     from transformers import BertConfig, BertForQuestionAnswering
 
     torch.manual_seed(0)
-    BertForQuestionAnswering(BertConfig(**_sizes())).save_pretrained(folder)
+    BertForQuestionAnswering(BertConfig(**_sizes(**sizes))).save_pretrained(folder)
     _save_tokenizer(folder)
     return folder
 
