@@ -11,7 +11,9 @@ import typer
 from models.evaluation.terminal import check_outputs, numbers_in, with_bars
 from store.errors import InvalidInput, LectorError, NotFound
 
-benchmark = typer.Typer(help="Measure readers side by side, and what the store promises.", no_args_is_help=True)
+benchmark = typer.Typer(
+    help="Measure readers, retrievers and stores beside others, and what the store promises.", no_args_is_help=True
+)
 
 FAILED, BROKEN = 2, 1  # exit codes: the measurement failed; the store failed in it
 
@@ -56,6 +58,41 @@ def benchmark_reader(
         json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if plot_out:
         plot(report, plot_out)
+
+
+@benchmark.command("retriever")
+def benchmark_retriever(
+    source: Annotated[Path, typer.Argument(help="A BEIR folder, or a file: SQuAD (.json), questions (.jsonl).")],
+    split: Annotated[str, typer.Option(help="Which of a BEIR folder's qrels.")] = "test",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread.")] = None,
+    corpus: Annotated[Path | None, typer.Option(help="JSONL of the documents that questions are about.")] = None,
+    distractors: Annotated[Path | None, typer.Option(help="JSONL of further documents for the corpus.")] = None,
+    index: Annotated[Path | None, typer.Option(help="Directory to keep the indexed corpus in, and find it.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="An encoder's name or directory (LECTOR_ENCODER).")] = None,
+    threads: Annotated[int | None, typer.Option(help="Cores to use; 0 takes all (LECTOR_THREADS).")] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+) -> None:
+    """What Lector's retrievers find and how fast, beside Haystack's in-memory ones and txtai with the same embeddings.
+
+    Needs the extras `train` and `bench`.
+    """
+    from benchmarks.retrieval import benchmark_retrievers, retriever_table
+    from models.evaluation.sources import read_judgements, read_texts
+    from models.settings import Settings
+
+    try:
+        check_outputs(json_out)
+        judgements = read_judgements(source, split, corpus)
+        if distractors:
+            judgements = judgements.with_distractors(read_texts(distractors))
+        settings = Settings.load(encoder=encoder, threads=threads)
+        report = benchmark_retrievers(source, judgements, settings, limit, index, with_bars())
+    except LectorError as error:
+        typer.secho(f"lector benchmark retriever: {error}", fg="red", err=True)
+        raise typer.Exit(FAILED) from error
+    typer.echo(retriever_table(report))
+    if json_out:
+        json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 @benchmark.command("durability")
