@@ -39,10 +39,10 @@ def test_a_label_stands_at_the_answer_wherever_a_window_holds_it_whole(
         if found.start == 0:
             assert found.end == 0
             whole = window.first <= first and last < window.first + window.count
-            shared = (
-                first > 0 and passage.offsets[first - 1, 1] > start
-            )  # a letter of several tokens, cut by the window
-            assert not whole or shared
+            # Letters of several tokens, cut by the window
+            shared_first = first > 0 and passage.offsets[first - 1, 1] > start
+            shared_last = last + 1 < len(passage) and passage.offsets[last + 1, 0] < end
+            assert not whole or shared_first or shared_last
             continue
         at = found.start - window.at + window.first, found.end - window.at + window.first
         assert passage.offsets[at[0], 0] <= start
