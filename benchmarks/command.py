@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from models.evaluation.terminal import check_outputs, numbers_in, with_bars
+from models.evaluation.terminal import check_outputs, errors_shown, numbers_in, with_bars
 from store.errors import InvalidInput, LectorError, NotFound
 
 benchmark = typer.Typer(
@@ -76,20 +76,18 @@ def benchmark_retriever(
 
     Needs the extras `train` and `bench`.
     """
-    from benchmarks.retrieval import benchmark_retrievers, retriever_table
+    from benchmarks.retrieval import benchmark_retrievers
+    from benchmarks.retrieval_tables import retriever_table
     from models.evaluation.sources import read_judgements, read_texts
     from models.settings import Settings
 
-    try:
+    with errors_shown("lector benchmark retriever"):
         check_outputs(json_out)
         judgements = read_judgements(source, split, corpus)
         if distractors:
             judgements = judgements.with_distractors(read_texts(distractors))
         settings = Settings.load(encoder=encoder, threads=threads)
         report = benchmark_retrievers(source, judgements, settings, limit, index, with_bars())
-    except LectorError as error:
-        typer.secho(f"lector benchmark retriever: {error}", fg="red", err=True)
-        raise typer.Exit(FAILED) from error
     typer.echo(retriever_table(report))
     if json_out:
         json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

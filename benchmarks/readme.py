@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.durability.figures import durability_table
-from benchmarks.retrieval import retriever_table
+from benchmarks.retrieval_tables import pipeline_table, retrieval_table, retriever_table
 from benchmarks.scale.tables import sections, sentence
 from benchmarks.tables import reader_caption, reader_table
 
@@ -19,7 +19,6 @@ RESULTS = Path(__file__).parent / "results"
 READERS, STORES, DURABILITY = "reader-benchmark", "store-benchmark", "store-durability"
 RETRIEVERS = ("retriever-benchmark-nfcorpus", "retriever-benchmark-squad")
 RETRIEVAL, PIPELINE = ("retrieval-nfcorpus", "retrieval-squad"), "pipeline-squad"
-METRICS = ("ndcg@10", "recall@1", "recall@5", "recall@10", "recall@20", "recall@100", "map", "mrr")
 
 
 def figures() -> str:
@@ -65,44 +64,12 @@ def durability_figures() -> str:
 
 def retrieval_figures() -> str:
     """How well each retriever finds what is relevant, a table for each corpus."""
-    return "\n\n".join(_retrieval_table(_load(name)) for name in RETRIEVAL) + "\n"
-
-
-def _retrieval_table(report: dict[str, Any]) -> str:
-    rows = [f"| | {' | '.join(METRICS)} |", "|---" * (len(METRICS) + 1) + "|"]
-    for name, scores in report["retrievers"].items():
-        cells = ("{:.3f} ({:.3f} to {:.3f})".format(scores[m], *scores["intervals"][m]) for m in METRICS)
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    corpus = report["corpus"]
-    distractors = f", {corpus['distractors']:,} of them distractors" if corpus["distractors"] else ""
-    said = f"{Path(report['source']).name}: {report['questions']:,} questions, {corpus['documents']:,} documents"
-    return "\n".join([*rows, "", f"{said}{distractors}; 95 % intervals."])
+    return "\n\n".join(retrieval_table(_load(name)) for name in RETRIEVAL) + "\n"
 
 
 def pipeline_figures() -> str:
     """The whole way over a corpus, by number of passages read."""
-    report = _load(PIPELINE)
-    [scores] = report["retrievers"].values()
-    by_number = scores["passages"]
-    failures = next(iter(by_number.values()))["failures"]
-    rows = [f"| passages read | {' | '.join(by_number)} |", "|---" * (len(by_number) + 1) + "|"]
-
-    def row(name: str, cell: Callable[[dict[str, Any]], str]) -> None:
-        rows.append(f"| {name} | {' | '.join(map(cell, by_number.values()))} |")
-
-    row("EM", lambda c: f"{c['em']:.1f}")
-    row("F1", lambda c: "{:.1f} ({:.1f} to {:.1f})".format(c["f1"], *c["intervals"]["f1"]))
-    row("answered", lambda c: f"{c['answered']:.1%}")
-    row("own context retrieved", lambda c: f"{c['context_retrieved']:.1%}")
-    row("right", lambda c: f"{c['right'] / report['questions']:.1%}")
-    for failure in failures:
-        row(failure.replace("_", " "), lambda c: f"{c['failures'][failure] / report['questions']:.1%}")  # noqa: B023
-    row("ms to read, p50 (p95)", lambda c: "{p50:.0f} ({p95:.0f})".format(**c["latency_ms"]["read"]))
-    row("ms in all", lambda c: "{p50:.0f} ({p95:.0f})".format(**c["latency_ms"]["total"]))
-    stages = ", ".join(f"to {stage} {ms['p50']} ms" for stage, ms in scores["latency_ms"].items())
-    documents = f"{report['corpus']['documents']:,} documents"
-    said = f"{report['questions']:,} questions of {Path(report['source']).name}, {documents}"
-    return "\n".join([*rows, "", f"{said}; {stages} (medians)."]) + "\n"
+    return pipeline_table(_load(PIPELINE)) + "\n"
 
 
 def retriever_figures() -> str:

@@ -1,7 +1,7 @@
 """Lector's retrievers beside those of others: the same corpus and embeddings, the same questions, the same metrics."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "false")  # haystack reads i
 import numpy as np
 
 from benchmarks.machine import machine
+from benchmarks.retrieval_tables import PEERS
 from models.encoder import Encoder, join_titles
 from models.evaluation.corpus import corpus_name
 from models.evaluation.judgements import Judgements, Query
@@ -23,10 +24,9 @@ from store.collection import Collection
 from store.errors import Unavailable
 from store.nearest import Vectors
 
-PACKAGES = ("faiss-cpu", "tantivy", "haystack-ai", "txtai")
+PACKAGES = ("faiss-cpu", "tantivy", *PEERS)
 AT = (1, 3, 5, 10, 20, 100)
 AMONG = 500  # passages read at once
-COLUMNS = ("ndcg@10", "recall@10", "recall@100", "map", "mrr")
 
 
 def benchmark_retrievers(
@@ -123,24 +123,6 @@ def txtai_searches(rows: Sequence[tuple[str, Found]], vectors: Vectors, encoder:
         return [rows[int(row["id"])][1] for row in found]
 
     return {"txtai hybrid": hybrid}
-
-
-def retriever_table(report: Mapping[str, Any]) -> str:
-    """The report as a table and a caption, in Markdown."""
-    lines = [f"| | {' | '.join(COLUMNS)} | ms, p50 | p95 |", "|---" * (len(COLUMNS) + 3) + "|"]
-    for name, scores in report["retrievers"].items():
-        cells = [f"{scores[column]:.3f}" for column in COLUMNS]
-        lines.append(
-            f"| {name} | {' | '.join(cells)} | {scores['latency_ms']['p50']} | {scores['latency_ms']['p95']} |"
-        )
-    packages, counts = report["machine"]["packages"], report["corpus"]
-    versions = ", ".join(f"{name} {packages[name]}" for name in PACKAGES[2:])
-    caption = (
-        f"{Path(report['source']).name}: {report['questions']:,} questions, {counts['documents']:,} documents. The "
-        f"same embeddings for all, each question's encoded anew ({versions}; {report['machine']['cores']} cores, "
-        f"{report['machine']['processor']}). Haystack's are its in-memory retrievers, joined by reciprocal rank."
-    )
-    return "\n".join([*lines, "", caption])
 
 
 def _rows(collection: Collection) -> tuple[list[tuple[str, Found]], Vectors]:

@@ -12,7 +12,7 @@ with warnings.catch_warnings():  # haystack imports torch and transformers where
     import tests.models.retrievers  # noqa: F401
 
 from app.cli import cli
-from benchmarks.retrieval import retriever_table
+from benchmarks.retrieval_tables import retriever_table
 from tests.models.judged_files import write_beir
 
 pytest.importorskip("ir_measures")
