@@ -95,8 +95,16 @@ def pooled_encoder(modules: Sequence[nn.Module]) -> PooledEncoder:
 
 
 def load_reader(base: str) -> SpanReader:
-    """A question-answering model in fp32, from a directory or a hub name."""
-    network = AutoModelForQuestionAnswering.from_pretrained(base, attn_implementation="eager", dtype=torch.float32)
+    """A question-answering model in fp32, from a directory or a hub name.
+
+    Raises:
+        InvalidInput: its files are incomplete, or transformers has no question-answering model of its architecture.
+    """
+    try:
+        network = AutoModelForQuestionAnswering.from_pretrained(base, attn_implementation="eager", dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidInput(f"{base} is no question-answering model; is it an encoder? {reason}") from error
     return SpanReader(network).eval()
 
 

@@ -1,5 +1,6 @@
 """Compression: the artifact computes what the PyTorch model computes, and int8 is smaller."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,6 +151,13 @@ def test_what_does_not_fit_is_said_before_any_work(tiny_reader: Path, tmp_path: 
     with pytest.raises(InvalidInput, match="is a file"):
         compress(source, "reader", questions)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("config", [{}, {"model_type": "vit"}, {"model_type": "bert"}])
+def test_what_is_no_reader_is_refused(config: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InvalidInput, match=r"is no question-answering model; is it an encoder\?"):
+        compress(str(tmp_path), "reader", tmp_path / "out")
 
 
 def test_a_reader_that_passes_its_gate_says_so_in_its_card(tiny_reader: Path, tmp_path: Path) -> None:

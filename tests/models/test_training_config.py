@@ -59,9 +59,7 @@ def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
         load_config(tmp_path / "b.toml", ReaderTraining)
 
 
-def test_a_base_is_a_directory_a_package_or_a_name_for_the_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_base_is_a_directory_a_package_or_a_name_for_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert locate_base(str(tmp_path)) == str(tmp_path)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     for name, file in (("one", "config.json"), ("two", "modules.json")):  # as a download leaves them
