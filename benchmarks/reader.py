@@ -172,15 +172,19 @@ def time_cases(
 def score_answers(
     workers: Sequence[Worker], tasks: Sequence[Task], track: Track, what: str
 ) -> dict[str, dict[str, Any]]:
-    """For each worker: `n`, `em` and `f1` in percent of its answers, and those of its other ranking beside them."""
+    """For each worker: `n`, `em` and `f1` in percent of its answers, those of its other ranking, and `latency_ms`."""
     points: dict[str, dict[str, list[tuple[float, float]]]] = {worker.name: {} for worker in workers}
+    times: dict[str, list[float]] = {worker.name: [] for worker in workers}
     for number, task in enumerate(track(tasks, what)):
         for worker in _in_turn(workers, number):
-            answers, _ = worker.answer(task.question, task.texts, task.scores)
+            answers, milliseconds = worker.answer(task.question, task.texts, task.scores)
+            times[worker.name].append(milliseconds)
             for ranking, answer in answers.items():
                 points[worker.name].setdefault(ranking, []).append(best_over_references(answer, task.references))
     return {
-        name: {"n": len(tasks), **_means(rankings.pop("answer"))} | {key: _means(p) for key, p in rankings.items()}
+        name: {"n": len(tasks), **_means(rankings.pop("answer"))}
+        | {key: _means(p) for key, p in rankings.items()}
+        | {"latency_ms": _percentiles(times[name])}
         for name, rankings in points.items()
     }
 

@@ -12,13 +12,13 @@ from typing import Any
 from benchmarks.durability.figures import durability_table
 from benchmarks.retrieval_tables import pipeline_table, retrieval_table, retriever_table
 from benchmarks.scale.tables import sections, sentence
-from benchmarks.tables import reader_caption, reader_table
+from benchmarks.tables import reader_caption, reader_table, shortcuts_table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 READERS, STORES, DURABILITY = "reader-benchmark", "store-benchmark", "store-durability"
 RETRIEVERS = ("retriever-benchmark-nfcorpus", "retriever-benchmark-squad")
-RETRIEVAL, PIPELINE = ("retrieval-nfcorpus", "retrieval-squad"), "pipeline-squad"
+RETRIEVAL, PIPELINE, SHORTCUTS = ("retrieval-nfcorpus", "retrieval-squad"), "pipeline-squad", "shortcuts"
 
 
 def figures() -> str:
@@ -72,6 +72,11 @@ def pipeline_figures() -> str:
     return pipeline_table(_load(PIPELINE)) + "\n"
 
 
+def shortcut_figures() -> str:
+    """What reading less saves and costs."""
+    return shortcuts_table(_load(SHORTCUTS)) + "\n"
+
+
 def retriever_figures() -> str:
     """Retrievers side by side, on each corpus that `lector benchmark retriever` was run on."""
     return "\n\n".join(retriever_table(_load(name)) for name in RETRIEVERS if _there(name)) + "\n"
@@ -80,6 +85,7 @@ def retriever_figures() -> str:
 PAGES: dict[str, dict[str, Callable[[], str]]] = {  # by page and section
     "README.md": {"figures": figures},
     "docs/evaluation.md": {"pipeline": pipeline_figures},
+    "docs/reader.md": {"shortcuts": shortcut_figures},
     "docs/retrieval.md": {"figures": retrieval_figures, "others": retriever_figures},
     "docs/store.md": {"figures": store_figures, "durability": durability_figures},
 }

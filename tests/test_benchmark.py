@@ -172,7 +172,9 @@ def test_answers_are_scored_by_the_best_reference() -> None:
 
     task = Task("?", ("The red house.",), (1.0,), ("house", "red house"))
     scores = score_answers([Fixed()], [task], lambda steps, _: steps, "")  # type: ignore[list-item]
-    assert scores == {"fixed": {"n": 1, "em": 100.0, "f1": 100.0, "by_margin": {"em": 0.0, "f1": 0.0}}}
+    latency = {"p50": 1.0, "p95": 1.0}
+    right, wrong = {"em": 100.0, "f1": 100.0}, {"em": 0.0, "f1": 0.0}
+    assert scores == {"fixed": {"n": 1, **right, "by_margin": wrong, "latency_ms": latency}}
 
 
 def test_a_plot_is_drawn_for_peers_too(tmp_path: Path) -> None:
