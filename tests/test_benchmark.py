@@ -72,7 +72,7 @@ def test_the_report_has_every_figure(artifact: Path, file: Path, tmp_path: Path)
     shipped, tiny = report["subjects"]
     assert [shipped["name"], tiny["name"]] == ["base (int8 dynamic)", "tiny (int8 dynamic)"]
     for subject in (shipped, tiny):
-        assert subject["own_context"].keys() == {"n", "em", "f1", "by_margin"}
+        assert subject["own_context"].keys() == {"n", "em", "f1", "by_margin", "latency_ms"}
         assert subject["open"]["by_margin"].keys() == {"em", "f1"}
         cost = subject["threads"]["1"]
         assert cost["latency_ms"].keys() == {f"{passages}x{tokens}" for passages, tokens in SHAPES}
