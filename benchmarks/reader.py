@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.cases import IN_SERVICE, Case, build_cases
 from benchmarks.machine import machine
 from benchmarks.subjects import Kind, disk_mb
+from benchmarks.summary import means, percentiles
 from benchmarks.worker import Worker
 from models.artifact import load_artifact
 from models.encoder import Encoder
@@ -162,7 +163,7 @@ def time_cases(
                     times[worker.name][case.name].append(milliseconds)
     return {
         name: {
-            "latency_ms": {shape: _percentiles(found) for shape, found in shapes_.items()},
+            "latency_ms": {shape: percentiles(found) for shape, found in shapes_.items()},
             "questions_per_second": round(1000 / statistics.mean(shapes_[IN_SERVICE]), 2),
         }
         for name, shapes_ in times.items()
@@ -182,9 +183,9 @@ def score_answers(
             for ranking, answer in answers.items():
                 points[worker.name].setdefault(ranking, []).append(best_over_references(answer, task.references))
     return {
-        name: {"n": len(tasks), **_means(rankings.pop("answer"))}
-        | {key: _means(p) for key, p in rankings.items()}
-        | {"latency_ms": _percentiles(times[name])}
+        name: {"n": len(tasks), **means(rankings.pop("answer"))}
+        | {key: means(p) for key, p in rankings.items()}
+        | {"latency_ms": percentiles(times[name])}
         for name, rankings in points.items()
     }
 
@@ -211,13 +212,3 @@ def _references(question: Question) -> tuple[str, ...]:
 
 def _holds_reference(task: Task) -> bool:
     return any(reference in text for text in task.texts for reference in task.references)
-
-
-def _percentiles(milliseconds: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(milliseconds)
-    return {"p50": round(statistics.median(ordered), 2), "p95": round(ordered[int(0.95 * len(ordered))], 2)}
-
-
-def _means(points: Sequence[tuple[float, float]]) -> dict[str, float]:
-    em, f1 = (round(100 * statistics.mean(values), 2) for values in zip(*points, strict=True))
-    return {"em": em, "f1": f1}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import machine
+from benchmarks.summary import means, percentiles
 from benchmarks.tables import shortcuts_table
 from models.evaluation.answers import best_over_references
 from models.evaluation.corpus import corpus_name
@@ -74,14 +75,11 @@ def _asked(answerer: QuestionAnswerer, collection: Collection, query: Query, num
 
 def _figures(way: str, queries: Sequence[Query], rows: Sequence[Mapping[str, Asked]]) -> dict[str, Any]:
     points = [best_over_references(row[way].answer, query.answers) for row, query in zip(rows, queries, strict=True)]
-    em, f1 = (round(100 * statistics.mean(values), 2) for values in zip(*points, strict=True))
-    ms = sorted(row[way].ms for row in rows)
     return {
-        "em": em,
-        "f1": f1,
+        **means(points),
         "same_answer": round(statistics.mean(row[way].answer == row[WHOLE].answer for row in rows), 4),
         "passages_read": round(statistics.mean(row[way].passages_read for row in rows), 2),
-        "latency_ms": {"p50": round(statistics.median(ms), 1), "p95": round(ms[int(0.95 * len(ms))], 1)},
+        "latency_ms": percentiles([row[way].ms for row in rows]),
     }
 
 

@@ -1,4 +1,4 @@
-"""The figures of the README and of docs/store.md are those of the committed results."""
+"""The figures of the README and of pages in docs are those of the committed results."""
 
 import pytest
 
