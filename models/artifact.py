@@ -48,7 +48,7 @@ class Card(BaseModel):
     metrics: dict[str, float] = {}
     settings: dict[str, Any] = {}  # how it is served: see ReaderSettings, EncoderSettings
     calibration: dict[str, tuple[float, ...]] = {}  # a reader's, see models.confidence
-    null_threshold: float = 0.0  # margin, in logits, at or below which one context is held not to answer
+    null_threshold: float = 0.0  # log-odds of an answer at or below which one context is held not to answer
     bytes: dict[str, int] = {}  # size of each file
     sha256: dict[str, str] = {}  # checksum of each file
 

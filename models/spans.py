@@ -4,9 +4,12 @@ A span's score is `start_logit + end_logit - null_score`, its margin over the wi
 `start_logit[0] + end_logit[0]` (the [CLS] position). Raw logits of two windows cannot be compared, since each window
 was trained with its own softmax; their margins can, because every window holds the same null token.
 (SQuAD 2.0 decoding after Devlin et al. 2019, section 4.3; across passages after Clark & Gardner 2018.)
+
+A margin is low where a window holds no answer, and also where the network hesitates between several. Whether there is
+one at all is told better by the window's answer odds, to which every token adds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,16 +24,24 @@ _PAIRS = (('"', '"'), ("“", "”"), ("(", ")"), ("[", "]"), ("{", "}"))
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of a passage: code points [start, end) and its margin over the null score, in logits."""
+    """A piece of a passage: code points [start, end), its margin over the null score, and its window's answer odds."""
 
     start: int
     end: int
-    score: float
+    score: float  # in logits
+    answer_odds: float  # log-odds
 
 
 def null_score(start_logits: Logits, end_logits: Logits) -> float:
     """The score of "no answer in this window": both logits (length,) at position 0."""
     return float(start_logits[0] + end_logits[0])
+
+
+def answer_odds(start_logits: Logits, end_logits: Logits, window: Window) -> float:
+    """Log-odds that the window holds an answer: of its start and of its end being in the passage, not at position 0,
+    summed. A span's margin is this, plus the logarithm of its share among the spans."""
+    logits = slice(window.at, window.at + window.count)
+    return float(sum(np.logaddexp.reduce(some[logits]) - some[0] for some in (start_logits, end_logits)))
 
 
 def best_spans(
@@ -56,13 +67,13 @@ def best_spans(
     flat = scores.ravel()
     top = np.argpartition(-flat, min(top_k, flat.size) - 1)[:top_k]
     top = top[np.argsort(-flat[top], kind="stable")]
-    null = null_score(start_logits, end_logits)
+    null, odds = null_score(start_logits, end_logits), answer_odds(start_logits, end_logits, window)
     spans = []
     for index in top[np.isfinite(flat[top])]:
         first, extra = divmod(int(index), length)
         start = passage.offsets[window.first + first, 0]
         end = passage.offsets[window.first + first + extra, 1]
-        spans.append(Span(int(start), int(end), float(flat[index]) - null))
+        spans.append(Span(int(start), int(end), float(flat[index]) - null, odds))
     return spans
 
 
@@ -82,7 +93,7 @@ def close_quotes(text: str, span: Span) -> Span:
             start -= 1
         elif extra and text[end : end + 1] == closing and (extra < 0 or opening == closing):
             end += 1
-    return Span(start, end, span.score)
+    return replace(span, start=start, end=end)
 
 
 def drop_overlaps(spans: list[Span]) -> list[Span]:

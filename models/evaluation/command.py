@@ -66,7 +66,7 @@ def evaluate_null_threshold(
     json_out: JsonOut = None,
     threads: Threads = 0,
 ) -> None:
-    """Fit the margin below which a context is held not to answer, and write it into the reader's card.
+    """Fit the answer odds below which a context is held not to answer, and write them into the reader's card.
 
     Of a file that the reader was trained on, only the questions whose contexts were held back then are used.
     """

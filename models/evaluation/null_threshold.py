@@ -1,4 +1,4 @@
-"""`lector evaluate null-threshold`: fit the margin at or below which a context is held not to answer a question."""
+"""`lector evaluate null-threshold`: fit the answer odds at or below which a context is held not to answer."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def fit_null_threshold(
     threshold does not depend on how a tuning set is mixed. `limit` is of each file.
 
     Returns:
-        {"questions": {"with_answer", "without_answer"}, "null_threshold": in logits, "f1", "em", "has_answer_f1",
+        {"questions": {"with_answer", "without_answer"}, "null_threshold": in log-odds, "f1", "em", "has_answer_f1",
         "no_answer_accuracy"}: the last four in percent, and the first two of these the means of both kinds' own.
 
     Raises:
@@ -73,7 +73,7 @@ def untrained(questions: list[Question], file: Path, artifact: Artifact) -> list
             kept = [question for question in questions if in_share(question.context, chosen.get("hold_back", 0.0))]
             if not kept:
                 raise InvalidInput(
-                    f"the reader was trained on all of {file}, where its margins say nothing of others; give questions "
+                    f"the reader was trained on all of {file}, where its odds say nothing of others; give questions "
                     "that it has not seen, or train one with `hold_back` for this file"
                 )
             return kept

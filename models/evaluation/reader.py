@@ -1,8 +1,8 @@
 """Evaluation of a reader on questions with their own contexts: exact match and F1.
 
 Questions that can all be answered are scored as SQuAD 1.1 is: the best span counts, however weak. With unanswerable
-ones among them they are scored as SQuAD 2.0 is: a best span whose margin is at or below a null threshold counts as
-"no answer", which is right where the question has none.
+ones among them they are scored as SQuAD 2.0 is: a best span whose answer odds are at or below a null threshold counts
+as "no answer", which is right where the question has none.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -34,9 +34,9 @@ class Prediction:
         return self.question.context[self.span.start : self.span.end] if self.span else ""
 
     @property
-    def margin(self) -> float:
-        """Over the null score, in logits; minus infinity without a span."""
-        return self.span.score if self.span else float("-inf")
+    def answer_odds(self) -> float:
+        """Log-odds that the span's window holds an answer; minus infinity without a span."""
+        return self.span.answer_odds if self.span else float("-inf")
 
     @property
     def answerable(self) -> bool:
@@ -64,7 +64,7 @@ def judge(question: Question, span: Span | None) -> Prediction:
 
 def points(prediction: Prediction, null_threshold: float | None) -> tuple[float, float]:
     """(EM, F1) that a prediction earns; without a threshold every question is answered."""
-    refused = null_threshold is not None and prediction.margin <= null_threshold
+    refused = null_threshold is not None and prediction.answer_odds <= null_threshold
     if refused or not prediction.answerable:
         right = float(refused and not prediction.answerable)
         return right, right
@@ -100,13 +100,13 @@ def mean_points(predictions: Sequence[Prediction], null_threshold: float | None)
 
 
 def best_null_threshold(predictions: Sequence[Prediction], balanced: bool = False) -> tuple[float, float]:
-    """The highest F1 (percent) that any null threshold gives, and that threshold in logits.
+    """The highest F1 (percent) that any null threshold gives, and that threshold in log-odds.
 
-    Going through predictions by falling margin, each next one is answered: that gains its F1, or loses the point that
-    refusing it would have earned. `balanced` gives answerable and unanswerable questions the same total weight,
+    Going through predictions by falling answer odds, each next one is answered: that gains its F1, or loses the point
+    that refusing it would have earned. `balanced` gives answerable and unanswerable questions the same total weight,
     however many there are of each; F1 is then the mean of both kinds' own.
     """
-    order = sorted(predictions, key=lambda p: -p.margin)
+    order = sorted(predictions, key=lambda p: -p.answer_odds)
     answerable = np.array([p.answerable for p in order])
     kinds = [kind for kind in (answerable, ~answerable) if kind.any()]
     weights = np.full(len(order), 1 / len(order))
@@ -115,9 +115,9 @@ def best_null_threshold(predictions: Sequence[Prediction], balanced: bool = Fals
     f1 = np.array([p.f1 for p in order])
     gains = weights * np.where(answerable, f1, -1.0)
     totals = weights[~answerable].sum() + np.concatenate([[0.0], np.cumsum(gains)])
-    tied = [False, *(one.margin == other.margin for one, other in pairwise(order)), False]
-    best = int(np.argmax(np.where(tied, -np.inf, totals)))  # no threshold divides equal margins
-    above = order[best - 1].margin if best else order[0].margin + 1
-    below = order[best].margin if best < len(order) else above - 1
+    tied = [False, *(one.answer_odds == other.answer_odds for one, other in pairwise(order)), False]
+    best = int(np.argmax(np.where(tied, -np.inf, totals)))  # no threshold divides equal odds
+    above = order[best - 1].answer_odds if best else order[0].answer_odds + 1
+    below = order[best].answer_odds if best < len(order) else above - 1
     threshold = (above + below) / 2 if np.isfinite(below) else above - 1
     return round(100 * float(totals[best]), 2), round(float(threshold), 3)

@@ -112,8 +112,8 @@ def breakdown(
 def line(file: str, prediction: Prediction) -> dict[str, Any]:
     """What is written down of one question.
 
-    `start` and `end` are code points of the context, and null with the margin where it has no span; `em` and `f1` are
-    the span's own, whatever the null threshold; `answer_tokens` are those of the shortest reference.
+    `start` and `end` are code points of the context, and null with `margin` and `answer_odds` where it has no span;
+    `em` and `f1` are the span's own, whatever the null threshold; `answer_tokens` are those of the shortest reference.
     """
     question, span = prediction.question, prediction.span
     return {
@@ -124,6 +124,7 @@ def line(file: str, prediction: Prediction) -> dict[str, Any]:
         "start": span.start if span else None,
         "end": span.end if span else None,
         "margin": round(span.score, 4) if span else None,
+        "answer_odds": round(span.answer_odds, 4) if span else None,
         "references": [text for _, text in question.answers],
         "em": prediction.em,
         "f1": round(prediction.f1, 4),

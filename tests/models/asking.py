@@ -10,9 +10,9 @@ def question(text: str = "What?", context: str = "red blue", *answers: str, id_:
     return Question(id_, text, "", context, tuple((context.index(answer), answer) for answer in answers))
 
 
-def prediction(margin: float, f1: float, em: float = 0.0, asked: Question | None = None) -> Prediction:
-    """Of a question with an answer, if no other is given; a margin of minus infinity is that of no span."""
-    span = None if margin == float("-inf") else Span(0, 3, margin)
+def prediction(answer_odds: float, f1: float, em: float = 0.0, asked: Question | None = None) -> Prediction:
+    """Of a question with an answer, if no other is given; odds of minus infinity are those of no span."""
+    span = None if answer_odds == float("-inf") else Span(0, 3, 0.0, answer_odds)
     return Prediction(asked or question("What?", "red blue", "red"), span, em, f1)
 
 

@@ -6,7 +6,7 @@ from models.spans import Span
 
 def test_the_same_answer_in_two_documents_is_one_with_another_place() -> None:
     texts = ["built in 1873", "It dates from 1873.", "in the 1900s"]
-    spans = [[Span(9, 13, 4.0)], [Span(14, 18, 6.0)], [Span(3, 12, 5.0)]]
+    spans = [[Span(9, 13, 4.0, 0.0)], [Span(14, 18, 6.0, 0.0)], [Span(3, 12, 5.0, 0.0)]]
     first, second = merge(texts, [("a", 0), ("b", 100), ("c", 0)], spans)
     assert (first.text, first.best.document, first.best.start, first.best.end) == ("1873", "b", 114, 118)
     assert [(p.document, p.start, p.score) for p in first.also] == [("a", 9, 4.0)]
@@ -16,14 +16,14 @@ def test_the_same_answer_in_two_documents_is_one_with_another_place() -> None:
 
 def test_answers_that_normalise_alike_are_the_same() -> None:
     texts = ["The Tower!", "a tower"]
-    (only,) = merge(texts, [("a", 0), ("b", 0)], [[Span(0, 10, 1.0)], [Span(2, 7, 2.0)]])
+    (only,) = merge(texts, [("a", 0), ("b", 0)], [[Span(0, 10, 1.0, 0.0)], [Span(2, 7, 2.0, 0.0)]])
     assert only.text == "tower"
     assert [texts[p.passage][p.start : p.end] for p in only.also] == ["The Tower!"]
 
 
 def test_overlapping_passages_of_a_document_show_a_place_once() -> None:
     texts = ["one two three", "three four"]  # [0, 13) and [8, 18) of "one two three four"
-    (only,) = merge(texts, [("a", 0), ("a", 8)], [[Span(8, 13, 3.0)], [Span(0, 5, 4.0)]])
+    (only,) = merge(texts, [("a", 0), ("a", 8)], [[Span(8, 13, 3.0, 0.0)], [Span(0, 5, 4.0, 0.0)]])
     assert (only.best.passage, only.best.start, only.best.end) == (1, 8, 13)
     assert only.also == []
     assert only.agreement == 0
@@ -31,30 +31,30 @@ def test_overlapping_passages_of_a_document_show_a_place_once() -> None:
 
 def test_a_worse_cut_of_a_taken_place_is_dropped() -> None:
     texts = ["in May 1873", "May 1873 was"]
-    found = merge(texts, [("a", 0), ("a", 3)], [[Span(3, 11, 5.0)], [Span(0, 3, 4.0), Span(4, 8, 3.0)]])
+    found = merge(texts, [("a", 0), ("a", 3)], [[Span(3, 11, 5.0, 0.0)], [Span(0, 3, 4.0, 0.0), Span(4, 8, 3.0, 0.0)]])
     assert [c.text for c in found] == ["May 1873"]
 
 
 def test_the_same_offsets_of_different_documents_do_not_overlap() -> None:
-    found = merge(["red", "blue"], [("a", 0), ("b", 0)], [[Span(0, 3, 1.0)], [Span(0, 4, 2.0)]])
+    found = merge(["red", "blue"], [("a", 0), ("b", 0)], [[Span(0, 3, 1.0, 0.0)], [Span(0, 4, 2.0, 0.0)]])
     assert [(c.text, c.best.document) for c in found] == [("blue", "b"), ("red", "a")]
 
 
 def test_agreement_counts_passages_not_places() -> None:
     texts = ["red red", "red red", "x"]
-    spans = [[Span(0, 3, 3.0), Span(4, 7, 2.0)], [Span(0, 3, 1.0), Span(4, 7, 0.5)], []]
+    spans = [[Span(0, 3, 3.0, 0.0), Span(4, 7, 2.0, 0.0)], [Span(0, 3, 1.0, 0.0), Span(4, 7, 0.5, 0.0)], []]
     (only,) = merge(texts, [("a", 0), ("b", 0), ("c", 0)], spans)
     assert len(only.also) == 3
     assert only.agreement == 1
 
 
 def test_punctuation_alone_is_kept_by_its_own_text() -> None:
-    found = merge(["!", "?"], [("a", 0), ("b", 0)], [[Span(0, 1, 1.0)], [Span(0, 1, 0.0)]])
+    found = merge(["!", "?"], [("a", 0), ("b", 0)], [[Span(0, 1, 1.0, 0.0)], [Span(0, 1, 0.0, 0.0)]])
     assert [c.text for c in found] == ["!", "?"]
 
 
 def test_ties_go_to_the_better_ranked_passage_and_nothing_gives_nothing() -> None:
-    found = merge(["red", "blue"], [("a", 0), ("b", 0)], [[Span(0, 3, 1.0)], [Span(0, 4, 1.0)]])
+    found = merge(["red", "blue"], [("a", 0), ("b", 0)], [[Span(0, 3, 1.0, 0.0)], [Span(0, 4, 1.0, 0.0)]])
     assert [c.text for c in found] == ["red", "blue"]
     assert merge([], [], []) == []
     assert merge(["x"], [("a", 0)], [[]]) == []

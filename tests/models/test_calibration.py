@@ -108,7 +108,7 @@ def test_figures_of_judged_questions_by_hand() -> None:
 def asked(context: str, *margins: float, right: int = 0, answerable: bool = True) -> Asked:
     """A question over passages "one", "two", ... with one span each, of which the `right`-th is the answer."""
     texts = ("one", "two", "three", "four")[: len(margins)]
-    spans = tuple([Span(0, len(text), margin)] for text, margin in zip(texts, margins, strict=True))
+    spans = tuple([Span(0, len(text), margin, margin)] for text, margin in zip(texts, margins, strict=True))
     standing = tuple(1 - i / 10 for i in range(len(texts)))
     whole = question("What?", f"{context} {texts[right]}", texts[right])
     return Asked(whole, texts, tuple((text, 0) for text in texts), standing, spans, answerable)

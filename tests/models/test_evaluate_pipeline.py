@@ -52,7 +52,7 @@ def passage(number: int, text: str) -> Retrieved:
 
 def span(text: str, part: str, score: float) -> Span:
     start = text.index(part)
-    return Span(start, start + len(part), score)
+    return Span(start, start + len(part), score, score)
 
 
 ONE, OTHER = "It was built in May 1873 by Ada.", "The mill of 1900 is gone."

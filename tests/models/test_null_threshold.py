@@ -20,7 +20,7 @@ from tests.models.halls import write_halls
 PREDICTIONS = st.lists(
     st.builds(
         prediction,
-        margin=st.integers(-20, 20).map(lambda n: n / 4),
+        answer_odds=st.integers(-20, 20).map(lambda n: n / 4),
         f1=st.sampled_from([0.0, 0.25, 0.5, 1.0]),
         em=st.sampled_from([0.0, 1.0]),
         asked=st.sampled_from([None, UNANSWERABLE]),
@@ -39,8 +39,8 @@ BY_HAND = [
 
 def f1_at(predictions: list[Prediction], threshold: float, balanced: bool = False) -> float:
     kinds = [
-        [p.f1 if p.margin > threshold else 0.0 for p in predictions if p.answerable],
-        [float(p.margin <= threshold) for p in predictions if not p.answerable],
+        [p.f1 if p.answer_odds > threshold else 0.0 for p in predictions if p.answerable],
+        [float(p.answer_odds <= threshold) for p in predictions if not p.answerable],
     ]
     if balanced:
         return 100 * float(np.mean([np.mean(kind) for kind in kinds if kind]))
@@ -81,7 +81,7 @@ def test_scores_by_hand() -> None:
     assert score([], 0.0)["n"] == 0
 
 
-def test_a_margin_at_the_threshold_is_refused() -> None:
+def test_odds_at_the_threshold_is_refused() -> None:
     answered, unanswerable = prediction(1.0, 0.5, 0.0), prediction(1.0, 0.0, asked=UNANSWERABLE)
     assert points(answered, 0.99) == (0.0, 0.5)
     assert points(answered, 1.0) == (0.0, 0.0)
@@ -94,11 +94,11 @@ def test_a_margin_at_the_threshold_is_refused() -> None:
 
 def test_a_span_is_judged_by_its_text_against_all_references() -> None:
     asked = question("What colour?", "a dark red house.", "dark red", "red house", ".")
-    found = judge(asked, Span(7, 16, 1.5))
-    assert (found.answer, found.margin, found.em, found.f1) == ("red house", 1.5, 1.0, 1.0)
-    assert judge(asked, Span(2, 16, 1.5)).f1 == pytest.approx(0.8)
+    found = judge(asked, Span(7, 16, 2.5, 1.5))
+    assert (found.answer, found.answer_odds, found.em, found.f1) == ("red house", 1.5, 1.0, 1.0)
+    assert judge(asked, Span(2, 16, 2.5, 1.5)).f1 == pytest.approx(0.8)
     nothing = judge(asked, None)
-    assert (nothing.answer, nothing.margin, nothing.em, nothing.f1) == ("", float("-inf"), 0.0, 0.0)
+    assert (nothing.answer, nothing.answer_odds, nothing.em, nothing.f1) == ("", float("-inf"), 0.0, 0.0)
 
 
 def test_both_kinds_weigh_the_same_however_many_there_are() -> None:

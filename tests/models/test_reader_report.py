@@ -45,7 +45,7 @@ def test_the_same_sentence_is_found_wherever_it_stands_in_a_long_context(reader:
     assert found.span is not None
     assert (found.em, found.answer) == (1.0, "Gustaf von Heidenstam")
     assert (found.span.start, found.span.end) == (start, start + len("Gustaf von Heidenstam"))
-    assert found.margin > 0
+    assert found.span.score > 0
 
 
 def lector_evaluate(*words: object) -> Result:

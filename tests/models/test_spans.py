@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from models.spans import Span, best_spans, close_quotes, drop_overlaps, null_score
+from models.spans import Span, answer_odds, best_spans, close_quotes, drop_overlaps, null_score
 from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
 from tests.models.texts import texts
 
@@ -124,9 +124,26 @@ def test_the_null_score_is_that_of_the_first_position() -> None:
     assert null_score(starts, ends) == 1.0
 
 
+def test_answer_odds_are_those_of_the_networks_own_probabilities(tokenizer: Tokenizer) -> None:
+    (passage,) = tokenize(tokenizer, ["a red or blue house"])
+    (window,) = cut(PairTemplate.of(tokenizer), question_ids(tokenizer, "Which?"), passage, 24, 7)
+    inside = slice(window.at, window.at + window.count)
+    starts, ends = np.full((2, len(window) + 2), -np.inf, dtype=np.float32)  # of [CLS] and the passage alone
+    starts[inside] = np.log([0.4, 0.2, 0.1, 0.1, 0.1])
+    ends[inside] = np.log([0.05, 0.4, 0.05, 0.2, 0.1])
+    starts[0], ends[0] = np.log([0.1, 0.2])
+    odds = answer_odds(starts, ends, window)
+    assert odds == pytest.approx(np.log(0.9 / 0.1) + np.log(0.8 / 0.2), abs=1e-5)
+    best = best_spans(starts, ends, window, passage, 30, 1)[0]
+    assert best.answer_odds == odds
+    assert best.score == pytest.approx(odds + np.log(0.4 / 0.9) + np.log(0.4 / 0.8), abs=1e-5)
+    starts[window.at + window.count :] = 99
+    assert answer_odds(starts, ends, window) == odds, "what lies behind the passage says nothing of it"
+
+
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6), st.integers(-3, 3)), max_size=12))
 def test_of_overlapping_spans_the_best_stay(raw: list[tuple[int, int, int]]) -> None:
-    spans = [Span(start, start + length, float(score)) for start, length, score in raw]
+    spans = [Span(start, start + length, float(score), 0.0) for start, length, score in raw]
     kept = drop_overlaps(spans)
     assert [s.score for s in kept] == sorted((s.score for s in kept), reverse=True)
     for i, one in enumerate(kept):
@@ -152,6 +169,6 @@ def test_of_overlapping_spans_the_best_stay(raw: list[tuple[int, int, int]]) -> 
 )
 def test_a_mark_whose_counterpart_is_inside_is_taken_in(text: str, inside: str, closed: str) -> None:
     start = text.index(inside)
-    span = close_quotes(text, Span(start, start + len(inside), 1.5))
+    span = close_quotes(text, Span(start, start + len(inside), 1.5, 0.5))
     assert text[span.start : span.end] == closed
-    assert span.score == 1.5
+    assert (span.score, span.answer_odds) == (1.5, 0.5)
