@@ -14,7 +14,7 @@ from models.compression.export import Exportable, export_onnx, fuse, load_reader
 from models.compression.gate import Gate
 from models.compression.precision import Precision
 from models.compression.quantize import quantize_int8_dynamic, quantize_int8_static, quantize_int8_weight_only
-from models.compression.record import with_training
+from models.compression.record import RECORD, with_training
 from models.encoder import EncoderSettings
 from models.evaluation.squad import read_squad
 from models.reader import ReaderSettings
@@ -67,7 +67,7 @@ def compress(
         precision=precision.label,
         settings=loaded.settings,
     )
-    card = with_training(card, Path(base) / "training.json")
+    card = with_training(card, Path(base) / RECORD)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
         work = Path(temporary)

@@ -7,14 +7,16 @@ from typing import Any
 
 from models.artifact import Card, TrainingData
 
+RECORD = "training.json"  # beside the model, in its directory
+
 _SETTINGS = ("max_length", "doc_stride", "max_answer_tokens")  # a reader's; an encoder's directory has its own
 
 
 def with_training(card: Card, record_path: Path) -> Card:
     """The card with what the record says of base, data and settings; as it is where there is no record.
 
-    Where the training went on from an artifact, that one's card counts too: its base is the base, passes over the same
-    file add up, and its own training stands under `before`.
+    Where the training went on from an artifact, or from what another training made, that one's card counts too: its
+    base is the base, passes over the same file add up, and its own training stands under `before`.
     """
     if not record_path.is_file():
         return card

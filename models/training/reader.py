@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from models.compression.record import RECORD
 from models.evaluation.reader import predict, score
 from models.evaluation.squad import Question, read_squad
 from models.reader import Reader, ReaderSettings
@@ -117,7 +118,7 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
     }
     if base_card is not None:
         record["base_card"] = base_card.model_dump(mode="json", include={"name", "base", "trained_on", "training"})
-    (out / "model" / "training.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    (out / "model" / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
     return {name: value for name, value in state.history[-1].items() if name not in ("step", "loss")}
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from models.compression.record import RECORD
 from models.encoder import Encoder, TextEncoder
 from models.evaluation.dense import Trial
 from models.evaluation.judgements import Judgements
@@ -122,7 +123,7 @@ def train_retriever(config: RetrieverTraining, data: Path, out: Path, teachers: 
     }
     if base_card is not None:
         record["base_card"] = base_card.model_dump(mode="json", include={"name", "base", "trained_on", "training"})
-    (out / "model" / "training.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    (out / "model" / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
     return {name: value for name, value in state.history[-1].items() if name not in ("step", "loss")}
 
 

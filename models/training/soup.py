@@ -15,6 +15,7 @@ from torch import nn
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from models.artifact import Kind
+from models.compression.record import RECORD
 from models.training.source import model_source
 from store.errors import InvalidInput
 
@@ -56,11 +57,11 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind:
     }
     loaded[-1].network.load_state_dict(mean)
     loaded[-1].save(out / "model")
-    record_path = Path(folders[-1]) / "training.json"
+    record_path = Path(folders[-1]) / RECORD
     if record_path.is_file():
         record = json.loads(record_path.read_text(encoding="utf-8"))
         record["soup"] = dict(zip(sources, weights, strict=True))
-        (out / "model" / "training.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+        (out / "model" / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
 def _load_reader(folder: str) -> _Loaded:

@@ -6,6 +6,7 @@ from pathlib import Path
 from transformers.utils.hub import cached_file
 
 from models.artifact import Card, Kind, is_artifact, load_artifact
+from models.compression.record import RECORD, with_training
 from models.training.restore import restore_reader
 from store.errors import NotFound
 
@@ -14,12 +15,16 @@ _ON_HUB = ("config.json", "modules.json")  # transformers' models have the one, 
 
 
 def model_source(name: str, folder: Path, kind: Kind = "reader") -> tuple[str, Card | None]:
-    """A model as a directory or hub name, and its card if it is an artifact, which is restored into `folder`.
+    """A model as a directory or hub name, and its card: an artifact's, which is restored into `folder`, or what a
+    training has written down beside its model; None of any other.
 
     Readers are Hugging Face's, encoders sentence-transformers' or whatever they may be made of.
     """
     if not is_artifact(name):
-        return locate_base(name), None
+        found = locate_base(name)
+        record = Path(found) / RECORD
+        card = Card(name=name, kind=kind, base=name, licence="", precision="fp32")
+        return found, with_training(card, record) if record.is_file() else None
     artifact = load_artifact(name, kind)
     if not (folder / _RESTORED[kind]).is_file():
         if kind == "reader":

@@ -6,6 +6,7 @@ from typing import Any
 
 from models.artifact import Card, TrainingData
 from models.compression.record import with_training
+from models.training.source import model_source
 
 CARD = Card(name="r", kind="reader", base="out/model", licence="CC0", precision="fp32", settings={"max_length": 128})
 
@@ -33,6 +34,15 @@ def test_a_record_says_base_data_and_settings(tmp_path: Path) -> None:
     assert card.trained_on == (TrainingData(name="a.json", licence="CC0", passes=2.0),)
     assert card.settings == {"max_length": 64, "doc_stride": 32, "max_answer_tokens": 9}
     assert card.training == found
+
+
+def test_a_directory_that_a_training_left_tells_what_it_was_trained_on(tmp_path: Path) -> None:
+    assert model_source(str(tmp_path), tmp_path / "restored") == (str(tmp_path), None)
+    expected = card_of(tmp_path, record("somebody/base", ("a.json", 1.75)))
+    folder, card = model_source(str(tmp_path), tmp_path / "restored")
+    assert folder == str(tmp_path)
+    assert card is not None
+    assert (card.base, card.trained_on, card.training) == (expected.base, expected.trained_on, expected.training)
 
 
 def test_a_training_that_went_on_from_an_artifact_counts_what_that_had_seen(tmp_path: Path) -> None:

@@ -44,10 +44,12 @@ def test_a_soup_holds_the_mean_weights(ones_and_threes: list[str], tmp_path: Pat
 
 
 def test_the_last_ones_record_tells_of_the_soup(ones_and_threes: list[str], tmp_path: Path) -> None:
-    (Path(ones_and_threes[1]) / "training.json").write_text('{"tokens": 7}')
+    config = {"base": "b", "train": [], "max_length": 48, "doc_stride": 16, "max_answer_tokens": 5}
+    last = {"config": config, "tokens": 7}
+    (Path(ones_and_threes[1]) / "training.json").write_text(json.dumps(last))
     make_soup(ones_and_threes, [1, 2], tmp_path / "soup")
     record = json.loads((tmp_path / "soup" / "model" / "training.json").read_text())
-    assert record == {"tokens": 7, "soup": {ones_and_threes[0]: 1, ones_and_threes[1]: 2}}
+    assert record == last | {"soup": {ones_and_threes[0]: 1, ones_and_threes[1]: 2}}
 
 
 def test_a_soup_of_encoders_lies_between_them(tiny_reader: Path, tmp_path: Path) -> None:
