@@ -24,7 +24,7 @@ def edit_card(folder: Path, **changes: Any) -> None:
     (folder / CARD).write_text(json.dumps(card | changes), encoding="utf-8")
 
 
-@pytest.mark.parametrize(("name", "kind"), [("encoder", "encoder"), ("base", "reader")])
+@pytest.mark.parametrize(("name", "kind"), [("encoder", "encoder"), ("base", "reader"), ("fast", "reader")])
 def test_shipped_models_match_their_cards(name: str, kind: Any) -> None:
     artifact = load_artifact(name, kind)
     assert artifact.card.name == name

@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from models.reader import Reader, ReaderSettings
+from models.reader import Reader, ReaderSettings, load_reader
 from models.spans import Logits
 from models.windows import Window
 from tests.models.texts import texts
@@ -74,6 +74,14 @@ def test_what_is_not_asked_for_is_not_read(tokenizer: Tokenizer) -> None:
     assert read > 2, "the long passage has several windows"
     reading.close()
     assert len(seen) == read
+
+
+@pytest.mark.parametrize("name", ["base", "fast"])
+def test_a_shipped_reader_finds_an_answer_and_sees_where_there_is_none(name: str) -> None:
+    tower = "The tower was built in 1873 by Ada Lovelace."
+    (told, *_), (untold, *_) = load_reader(name).read("When was the tower built?", [tower, "Bread rests for 20 hours."])
+    assert tower[told.start : told.end] == "1873"
+    assert told.answer_odds > 0 > untold.answer_odds
 
 
 def test_pairs_give_what_each_question_gives_alone(reader: Reader) -> None:
