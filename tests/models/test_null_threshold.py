@@ -81,7 +81,7 @@ def test_scores_by_hand() -> None:
     assert score([], 0.0)["n"] == 0
 
 
-def test_odds_at_the_threshold_is_refused() -> None:
+def test_odds_at_the_threshold_are_refused() -> None:
     answered, unanswerable = prediction(1.0, 0.5, 0.0), prediction(1.0, 0.0, asked=UNANSWERABLE)
     assert points(answered, 0.99) == (0.0, 0.5)
     assert points(answered, 1.0) == (0.0, 0.0)
