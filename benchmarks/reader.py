@@ -92,6 +92,8 @@ def benchmark_readers(
         Unavailable: a subject cannot be loaded, such as a peer without the extras `train` and `bench`.
     """
     questions = [question for question in read_squad(file) if question.answers]
+    if not questions:
+        raise InvalidInput(f"no question of {file} has an answer; give a file with some that have")
     lector = next((entry for entry in entries if entry.kind == "lector"), None)
     if lector is None:
         raise InvalidInput("no reader of Lector's is named; give at least one with --reader")

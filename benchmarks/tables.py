@@ -29,7 +29,7 @@ def reader_caption(report: dict[str, Any]) -> str:
     own, asked, machine = report["own_context"], report["open"], report["machine"]
     name = report["file"].removesuffix(".gz").removesuffix(".json")
     return (
-        f"{name}: {own['questions']:,} questions on their own contexts; open: {asked['questions']:,} of them on the "
+        f"{name}: {own['questions']:,} questions on their own contexts; open: {asked['questions']:,} on the "
         f"{asked['passages']} passages that are retrieved for each, and the median of the time that takes. Other "
         f"latencies and throughput: ten passages of 160 tokens; {most_threads(report)} threads, {machine['processor']}."
         " The peers run the first reader's weights."

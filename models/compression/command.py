@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from models.compression.precision import Precision
+from models.evaluation.terminal import check_installed, errors_shown
 from store.errors import LectorError
 
 FAILED, TOO_LOSSY = 2, 1  # exit codes
+TRAINING_PACKAGES = ("torch", "transformers", "sentence_transformers", "onnx", "tqdm")  # of the extra `train`
 
 
 class ModelKind(StrEnum):
@@ -62,6 +64,8 @@ def compress(
 
     Exit code 1 says that a model did not pass its --gate; what stood at --out then stays as it was.
     """
+    with errors_shown("lector compress"):
+        check_installed(*TRAINING_PACKAGES)
     from models.compression.compress import compress as run
     from models.compression.gate import METRICS, Gate, TooLossy
 

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 
 from models.artifact import CARD, MODEL, QUESTION, TOKENIZER, Artifact, Card, Kind, load_artifact, write_card
 from models.compression.calibration import calibration_rows
-from models.compression.export import Exportable, export_onnx, fuse, load_reader, pooled_encoder
+from models.compression.export import Exportable, export_onnx, fuse, load_reader, longest_input, pooled_encoder
 from models.compression.gate import Gate
 from models.compression.precision import Precision
 from models.compression.quantize import quantize_int8_dynamic, quantize_int8_static, quantize_int8_weight_only
@@ -104,7 +104,7 @@ class _Loaded:
 
 def _load_reader(base: str) -> _Loaded:
     module = load_reader(base)
-    longest = module.longest()
+    longest = longest_input(module.network)
     fits = longest is None or longest >= ReaderSettings.max_length
     return _Loaded({MODEL: module}, AutoTokenizer.from_pretrained(base), {} if fits else {"max_length": longest})
 
@@ -126,7 +126,7 @@ def _load_encoder(base: str) -> _Loaded:
     ends = {(network.pooling, network.normalize) for network in networks.values()}
     if len(ends) > 1 or any(tokenizer.get_vocab() != tokenizers[0].get_vocab() for tokenizer in tokenizers):
         raise InvalidInput(f"the two networks of {base} have different tokenizers, pooling or normalization")
-    positions = [longest for network in networks.values() if (longest := network.longest()) is not None]
+    positions = [longest for network in networks.values() if (longest := longest_input(network.network)) is not None]
     found = EncoderSettings(
         dimension=model.get_embedding_dimension(),
         max_length=min([model.model.max_seq_length or EncoderSettings.max_length, *positions]),

@@ -29,23 +29,26 @@ class Exportable(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        # DistilBERT has no segments and RoBERTa only one: without the input, their graphs cannot be given a wrong one.
-        segments = getattr(network.config, "type_vocab_size", 0) > 1
-        segments = segments and "token_type_ids" in inspect.signature(network.forward).parameters
-        self.input_names = ["input_ids", "attention_mask", *(["token_type_ids"] if segments else [])]
+        # Without the input, a graph that has no use for it cannot be given a wrong one.
+        self.input_names = ["input_ids", "attention_mask", *(["token_type_ids"] if has_segments(network) else [])]
 
     def run(self, inputs: tuple[Tensor, ...]) -> Any:
         """The network's own output for inputs of (batch, length) each."""
         return self.network(**dict(zip(self.input_names, inputs, strict=True)))
 
-    def longest(self) -> int | None:
-        """How many tokens the network has positions for; None if it learned none."""
-        tables = [m for name, m in self.network.named_modules() if name.endswith("position_embeddings")]
-        found = [table for table in tables if isinstance(table, nn.Embedding)]
-        # RoBERTa counts positions from behind its padding's
-        return min(
-            (t.num_embeddings - (0 if t.padding_idx is None else t.padding_idx + 1) for t in found), default=None
-        )
+
+def has_segments(network: nn.Module) -> bool:
+    """Whether a transformer tells segments apart: DistilBERT knows none, and RoBERTa only one."""
+    several = getattr(network.config, "type_vocab_size", 0) > 1
+    return several and "token_type_ids" in inspect.signature(network.forward).parameters
+
+
+def longest_input(network: nn.Module) -> int | None:
+    """How many tokens a transformer has positions for; None if it learned none."""
+    tables = [m for name, m in network.named_modules() if name.endswith("position_embeddings")]
+    found = [table for table in tables if isinstance(table, nn.Embedding)]
+    # RoBERTa counts positions from behind its padding's
+    return min((t.num_embeddings - (0 if t.padding_idx is None else t.padding_idx + 1) for t in found), default=None)
 
 
 class PooledEncoder(Exportable):

@@ -24,6 +24,7 @@ from models.evaluation.calibration import (
     risk_coverage,
 )
 from models.evaluation.open_domain import Asked, ask_all, build_corpus
+from models.evaluation.seen import untrained
 from models.evaluation.squad import read_squad, spread
 from models.evaluation.terminal import Track, silently
 from models.normalization import normalize_answer
@@ -71,10 +72,10 @@ def calibrate(
     all are measured together.
 
     Raises:
-        InvalidInput: the files hold too few questions to fit anything on.
+        InvalidInput: the files hold too few questions to fit anything on, or the reader was trained on one of them.
     """
     artifact = load_artifact(reader, "reader")
-    questions = [question for file in files for question in spread(read_squad(file), limit)]
+    questions = [q for file in files for q in spread(untrained(read_squad(file), file, artifact), limit)]
     if len(questions) < FEWEST:
         raise InvalidInput(f"{len(questions)} questions are too few to calibrate on; give files with at least {FEWEST}")
     loaded = Encoder.load(encoder, threads)

@@ -8,7 +8,7 @@ import typer
 
 from models.evaluation.pipeline import evaluate_pipeline
 from models.evaluation.retriever import evaluate_retriever
-from models.evaluation.terminal import check_outputs, errors_shown, show, with_bars
+from models.evaluation.terminal import check_installed, check_outputs, errors_shown, show, with_bars
 from models.evaluation.tune import evaluate_tune
 
 evaluate = typer.Typer(help="Measure what was built, and fit its confidence.", no_args_is_help=True)
@@ -102,6 +102,7 @@ def evaluate_calibrate(
     from models.evaluation.calibrate import calibrate
 
     with errors_shown("lector evaluate calibrate"):
+        check_installed("sklearn", *(["matplotlib"] if plot else []))
         check_outputs(json_out, plot)
         report = calibrate(files, reader, encoder, passages, threads, limit, with_bars())
     typer.echo(", ".join(f"{name} {value:.4f}" for name, value in report["held_out"].items()))

@@ -6,7 +6,8 @@ from typing import Any
 
 from models.artifact import Artifact, write_card
 from models.evaluation.reader import best_null_threshold, mean_points, predict
-from models.evaluation.squad import Question, in_share, read_squad, spread
+from models.evaluation.seen import untrained
+from models.evaluation.squad import read_squad, spread
 from models.evaluation.terminal import Track, silently
 from models.reader import open_reader
 from store.errors import InvalidInput
@@ -55,26 +56,3 @@ def fit_null_threshold(
         "has_answer_f1": has["f1"],
         "no_answer_accuracy": none["f1"],
     }
-
-
-def untrained(questions: list[Question], file: Path, artifact: Artifact) -> list[Question]:
-    """The questions of a file that the reader was not trained on: all, or those whose contexts were held back.
-
-    The card's training record says which files those were, below the folder that they lay in, and the share of each
-    that was held back. Of a training that its base went through before, it says nothing.
-
-    Raises:
-        InvalidInput: the reader was trained on the whole file.
-    """
-    config = artifact.card.training.get("config", {})
-    for chosen in config.get("train", []):
-        name = Path(chosen["file"]).parts
-        if file.resolve().parts[-len(name) :] == name:
-            kept = [question for question in questions if in_share(question.context, chosen.get("hold_back", 0.0))]
-            if not kept:
-                raise InvalidInput(
-                    f"the reader was trained on all of {file}, where its odds say nothing of others; give questions "
-                    "that it has not seen, or train one with `hold_back` for this file"
-                )
-            return kept
-    return questions

@@ -46,7 +46,7 @@ class Asked:
 def build_corpus(folder: Path, encoder: Encoder, questions: Sequence[Question], left_out: float) -> Collection:
     """A collection of the questions' contexts, each one passage, without the share that is left out."""
     collection = Collection(folder, encoder.identity)
-    contexts = {q.context: q.title for q in questions if not in_share(q.context, left_out)}
+    contexts = {q.context: q.title for q in questions if not _absent(q.context, left_out)}
     texts = list(contexts)
     embeddings = encoder.encode(texts, [contexts[text] for text in texts])
     collection.write(
@@ -76,6 +76,11 @@ def ask_all(
         places = tuple((r.passage.document.id, r.passage.start) for r in found)
         standing = tuple(standings([r.score for r in found]))
         spans = tuple(reader.read(question.text, texts))
-        answerable = bool(question.answers) and not in_share(question.context, left_out)
+        answerable = bool(question.answers) and not _absent(question.context, left_out)
         asked.append(Asked(question, texts, places, standing, spans, answerable))
     return asked
+
+
+def _absent(context: str, left_out: float) -> bool:
+    """Whether a context is of the share that is left out of the corpus."""
+    return in_share(context, left_out, "corpus")

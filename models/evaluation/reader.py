@@ -7,7 +7,6 @@ as "no answer", which is right where the question has none.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -107,6 +106,8 @@ def best_null_threshold(predictions: Sequence[Prediction], balanced: bool = Fals
     however many there are of each; F1 is then the mean of both kinds' own.
     """
     order = sorted(predictions, key=lambda p: -p.answer_odds)
+    odds = np.array([p.answer_odds for p in order])
+    odds = np.maximum(odds, min(odds[np.isfinite(odds)], default=0.0) - 1)  # -inf where a context has no word
     answerable = np.array([p.answerable for p in order])
     kinds = [kind for kind in (answerable, ~answerable) if kind.any()]
     weights = np.full(len(order), 1 / len(order))
@@ -115,9 +116,8 @@ def best_null_threshold(predictions: Sequence[Prediction], balanced: bool = Fals
     f1 = np.array([p.f1 for p in order])
     gains = weights * np.where(answerable, f1, -1.0)
     totals = weights[~answerable].sum() + np.concatenate([[0.0], np.cumsum(gains)])
-    tied = [False, *(one.answer_odds == other.answer_odds for one, other in pairwise(order)), False]
+    tied = np.concatenate([[False], odds[1:] == odds[:-1], [False]])
     best = int(np.argmax(np.where(tied, -np.inf, totals)))  # no threshold divides equal odds
-    above = order[best - 1].answer_odds if best else order[0].answer_odds + 1
-    below = order[best].answer_odds if best < len(order) else above - 1
-    threshold = (above + below) / 2 if np.isfinite(below) else above - 1
-    return round(100 * float(totals[best]), 2), round(float(threshold), 3)
+    above = odds[best - 1] if best else odds[0] + 1
+    below = odds[best] if best < len(odds) else above - 1
+    return round(100 * float(totals[best]), 2), round(float(above + below) / 2, 3)

@@ -30,18 +30,22 @@ def read_squad(path: Path) -> list[Question]:
 
     Raises:
         NotFound: there is no such file.
-        InvalidInput: the file is not SQuAD JSON, or an answer does not stand at its `answer_start`.
+        InvalidInput: the file is not SQuAD JSON or holds no question, or an answer does not stand at its
+            `answer_start`.
     """
     if not path.is_file():
         raise NotFound(f"no file {path}; give the path of a SQuAD JSON file (.json or .json.gz)")
     try:
         raw = path.read_bytes()
         data = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
-        return list(_questions(data, path))
-    except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zlib.error) as error:
+        questions = list(_questions(data, path))
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError, OSError, EOFError, zlib.error) as error:
         raise InvalidInput(
             f"{path} is not a SQuAD file (data > paragraphs > qas > question, answers > text, answer_start): {error!r}"
         ) from error
+    if not questions:
+        raise InvalidInput(f"{path} holds no question")
+    return questions
 
 
 def spread(questions: list[T], limit: int | None) -> list[T]:
@@ -51,26 +55,35 @@ def spread(questions: list[T], limit: int | None) -> list[T]:
     return [questions[i * len(questions) // limit] for i in range(limit)]
 
 
-def in_share(context: str, share: float) -> bool:
+def in_share(context: str, share: float, salt: str = "") -> bool:
     """Whether a context is among the `share` of contexts, in [0, 1], that are set apart.
 
-    The text's own hash decides, so a context is in or out whatever file it comes in and whatever the seed.
+    The text's own hash decides, so a context is in or out whatever file it comes in and whatever the seed. What is set
+    apart with one salt says nothing of what is with another.
     """
-    return int.from_bytes(hashlib.sha256(context.encode()).digest()[:4], "big") < share * 2**32
+    return int.from_bytes(hashlib.sha256((salt + context).encode()).digest()[:4], "big") < share * 2**32
 
 
 def _questions(data: Any, path: Path) -> Iterator[Question]:
     for article in data["data"]:
         for paragraph in article["paragraphs"]:
-            context = paragraph["context"]
+            context, title = _text(paragraph["context"]), _text(article.get("title") or "")
             for qa in paragraph["qas"]:
                 answers = (
                     () if qa.get("is_impossible") else tuple((a["answer_start"], a["text"]) for a in qa["answers"])
                 )
                 for start, text in answers:
-                    if start < 0 or context[start : start + len(text)] != text:
+                    if not text or start < 0 or context[start : start + len(text)] != text:
                         raise InvalidInput(
                             f"{path}: question {qa['id']!r} has answer {text!r} at {start}, where its context says "
                             f"{context[start : start + len(text)]!r}; answer_start counts code points"
                         )
-                yield Question(str(qa["id"]), qa["question"], article.get("title", ""), context, answers)
+                yield Question(str(qa["id"]), _text(qa["question"]), title, context, answers)
+
+
+def _text(value: Any) -> str:
+    """A string that is text: half of a surrogate pair is none."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.60} where a string has to be")
+    value.encode()
+    return value

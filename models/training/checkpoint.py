@@ -1,14 +1,39 @@
 """Checkpoints of a training run: written whole or not at all, so that a run resumes after `kill -9`."""
 
+import hashlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
+
+from store.errors import InvalidInput
+
+
+def claim(out: Path, config: BaseModel, teachers: Sequence[str], data: bytes) -> None:
+    """Make `out` the folder of this run, of which `data` is all that it is trained on, or see that it is already.
+
+    Raises:
+        InvalidInput: a run by another configuration, of other teachers or on other data has begun there.
+    """
+    path = out / "run.json"
+    run = config.model_dump(mode="json", exclude_defaults=True)
+    run |= {"teachers": list(teachers), "data": hashlib.sha256(data).hexdigest()}
+    if path.is_file():
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        others = sorted(key for key in {*begun, *run} if begun.get(key) != run.get(key))
+        if others:
+            raise InvalidInput(
+                f"{out} holds a run that began with another {', '.join(others)}, and goes on only as it began; name "
+                "another folder, or delete this one"
+            )
+    path.write_text(json.dumps(run, indent=1), encoding="utf-8")
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from models.compression.command import ModelKind
+from models.compression.command import TRAINING_PACKAGES, ModelKind
+from models.evaluation.terminal import check_installed
 from store.errors import LectorError
 
 train = typer.Typer(help="Train a model; needs the extra `train`.", no_args_is_help=True)
@@ -24,6 +25,7 @@ def train_reader_command(
     from models.training.config import ReaderTraining, load_config
 
     try:
+        check_installed(*TRAINING_PACKAGES)
         settings = load_config(config, ReaderTraining)
         from models.training.reader import train_reader
 
@@ -50,6 +52,7 @@ def train_retriever_command(
     from models.training.retriever_config import RetrieverTraining
 
     try:
+        check_installed(*TRAINING_PACKAGES)
         settings = load_config(config, RetrieverTraining)
         from models.training.retriever import train_retriever
 
@@ -72,6 +75,7 @@ def train_soup_command(
 ) -> None:
     """Average the weights of models that were trained from one start, or of one and its base."""
     try:
+        check_installed(*TRAINING_PACKAGES)
         from models.training.soup import make_soup
 
         make_soup(sources, weight or [], out, kind.value)

@@ -1,5 +1,6 @@
 """From question sets to labelled windows, and from those to batches of nearly equal length."""
 
+import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer
 from models.evaluation.squad import Question, in_share, read_squad
 from models.normalization import normalize_answer
 from models.training.config import ReaderTraining, TrainingSet
+from models.training.swaps import swaps
 from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
 from store.errors import InvalidInput
 from store.sparse import SparseIndex
@@ -52,10 +54,13 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
     rng = random.Random(config.seed)
     template = PairTemplate.of(tokenizer)
     examples: list[Example] = []
+    files = {chosen.file: read_squad(data / chosen.file) for chosen in config.train}
+    held_back = {q.context for c in config.train for q in files[c.file] if in_share(q.context, c.hold_back)}
     for chosen in config.train:
-        kept = [q for q in read_squad(data / chosen.file) if not in_share(q.context, chosen.hold_back)]
-        questions = _draw(kept, chosen, rng)
+        questions = _draw([q for q in files[chosen.file] if q.context not in held_back], chosen, rng)
+        answerable = [question for question in questions if question.answers]
         questions += _negatives(questions, chosen.negatives, rng)
+        questions += _swaps(answerable, chosen.swaps, rng)
         passages = dict.fromkeys(q.context for q in questions)
         tokenized = dict(zip(passages, tokenize(tokenizer, list(passages)), strict=True))
         max_length, doc_stride = chosen.max_length or config.max_length, chosen.doc_stride or config.doc_stride
@@ -68,6 +73,14 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
         raise InvalidInput("the training files hold no question; look at their paths, and at passes and hold_back")
     rng.shuffle(examples)
     return examples
+
+
+def fingerprint(examples: Sequence[Example]) -> bytes:
+    """What tells these examples, in their order, from any others."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(np.array([example.start, example.end, *example.window.ids], dtype=np.int32).tobytes())
+    return digest.digest()
 
 
 def label(window: Window, passage: Passage, answers: Sequence[tuple[int, str]]) -> Example:
@@ -137,6 +150,12 @@ def _fill(pool: Sequence[Example], batch_tokens: int) -> Iterator[list[Example]]
 def _draw(questions: list[Question], chosen: TrainingSet, rng: random.Random) -> list[Question]:
     whole, part = divmod(chosen.passes, 1)
     return questions * int(whole) + rng.sample(questions, round(part * len(questions)))
+
+
+def _swaps(questions: list[Question], share: float, rng: random.Random) -> list[Question]:
+    """As many questions with a mention exchanged as that share of the questions, or all that can be made of them."""
+    made = [swapped for question in dict.fromkeys(questions) for swapped in swaps(question)] if share else []
+    return rng.sample(made, min(round(share * len(questions)), len(made)))
 
 
 def _negatives(questions: list[Question], share: float, rng: random.Random) -> list[Question]:

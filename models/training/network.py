@@ -6,13 +6,15 @@ on the CPU only. Together they train 1.6 times as many tokens a second.
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForQuestionAnswering
+from transformers import AttentionInterface, AttentionMaskInterface, AutoConfig, AutoModelForQuestionAnswering
 from transformers.masking_utils import sdpa_mask
 
+from models.compression.export import has_segments
 from models.training.examples import Batch
 from store.errors import InvalidInput
 
@@ -73,11 +75,14 @@ def matmul_attention(
 
 def load_network(base: str, dropout: float, device: torch.device) -> nn.Module:
     """A question-answering network on a pre-trained encoder; its span head is new where `base` has none."""
+    config = AutoConfig.from_pretrained(base)
+    # BERT and its kin name them so, or else DistilBERT; in attention they leave sdpa's fast path, and gain nothing here
+    rates = {"hidden_dropout_prob": dropout, "dropout": dropout, "qa_dropout": dropout}
+    rates |= {"attention_probs_dropout_prob": 0.0, "attention_dropout": 0.0}
+    config.update({name: rate for name, rate in rates.items() if hasattr(config, name)})
+    attention = attention_for(device)
     network: nn.Module = AutoModelForQuestionAnswering.from_pretrained(
-        base,
-        attn_implementation=attention_for(device),
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=0.0,  # above 0 it leaves sdpa's fast path, and gains nothing here
+        base, config=config, attn_implementation=attention
     )
     if device.type == "cpu":
         replace_dropout(network)
@@ -97,13 +102,15 @@ def keep_layers(network: nn.Module, layers: Sequence[int]) -> None:
     """Leave only these of an encoder's layers, counted from 0, in this order: a student made of its teacher.
 
     Raises:
-        InvalidInput: the network has no such layer, or keeps its layers elsewhere than BERT and RoBERTa do.
+        InvalidInput: the network has no such layer, or keeps its layers elsewhere than BERT, RoBERTa and DistilBERT.
     """
-    encoder: Any = getattr(network.base_model, "encoder", None)
+    body: Any = network.base_model
+    encoder = getattr(body, "encoder", None) or getattr(body, "transformer", None)
     present = getattr(encoder, "layer", [])
     if not all(0 <= layer < len(present) for layer in layers):
-        raise InvalidInput(f"layers = {list(layers)}: the base has the layers 0 to {len(present) - 1}")
-    encoder.layer = nn.ModuleList(present[layer] for layer in layers)
+        has = f"has the layers 0 to {len(present) - 1}" if present else "keeps its layers where they are not found"
+        raise InvalidInput(f"layers = {list(layers)}: the base {has}")
+    encoder.layer = nn.ModuleList(deepcopy(present[layer]) for layer in layers)
     config: Any = network.config
     config.num_hidden_layers = len(layers)
 
@@ -119,11 +126,12 @@ def forward(
     network: nn.Module, batch: Batch, device: torch.device, dtype: torch.dtype, hidden: bool = False
 ) -> SpanOutput:
     """A network's logits in fp32, with positions outside the passage pushed far down, and its hidden states."""
+    segments = {"token_type_ids": torch.from_numpy(batch.types).to(device)} if has_segments(network) else {}
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         output = network(
             input_ids=torch.from_numpy(batch.ids).to(device),
             attention_mask=torch.from_numpy(batch.mask).to(device),
-            token_type_ids=torch.from_numpy(batch.types).to(device),
+            **segments,
             output_hidden_states=hidden,
         )
     outside = torch.from_numpy(~batch.allowed).to(device)

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,15 +14,16 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from models.compression.export import longest_input
 from models.compression.record import RECORD
 from models.evaluation.reader import predict, score
 from models.evaluation.squad import Question, read_squad
 from models.reader import Reader, ReaderSettings
 from models.spans import Logits
-from models.training.checkpoint import RunState
+from models.training.checkpoint import RunState, claim
 from models.training.config import Distillation, ReaderTraining
-from models.training.distillation import Teachers, hidden_loss, soft_loss
-from models.training.examples import Batch, Example, batches, build_examples, collate, hide_tokens
+from models.training.distillation import SoftTargets, Teachers, hidden_loss, soft_loss
+from models.training.examples import Batch, Example, batches, build_examples, collate, fingerprint, hide_tokens
 from models.training.network import SpanOutput, forward, freeze_embeddings, keep_layers, load_network
 from models.training.optimization import LinearSchedule, adamw
 from models.training.precision import choose_precision
@@ -46,7 +48,7 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
         F1 on the tuning files, by file name, in percent.
 
     Raises:
-        InvalidInput: a file, a layer or a teacher does not fit.
+        InvalidInput: a file, a layer or a teacher does not fit, or `out` holds a run that began otherwise.
     """
     torch.manual_seed(config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -58,16 +60,23 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
     tokenizer.no_truncation()
     tokenizer.no_padding()
     network = load_network(base, config.dropout, device)
+    _check_lengths(config, longest_input(network))
     if config.layers:
         keep_layers(network, config.layers)
     if config.freeze_embeddings:
         freeze_embeddings(network)
-    ensemble = [_teacher(name, out / f"teacher-{i}", tokenizer, device) for i, name in enumerate(teachers)]
+    ensemble = [_teacher(name, out / "teacher", tokenizer, device) for name in teachers]
+    if config.distillation.hidden and any(_width(teacher) != _width(network) for teacher in ensemble[:1]):
+        raise InvalidInput(
+            f"hidden = {config.distillation.hidden}: the hidden states of {teachers[0]} have {_width(ensemble[0])} "
+            f"dimensions and those of {config.base} {_width(network)}, so they have no distance; leave it out"
+        )
     teaching = Teachers(ensemble, config.distillation, device, dtype) if ensemble else None
     tuning = {str(path): _sample(read_squad(data / path), config.evaluate_questions) for path in config.tune}
 
     examples = build_examples(config, data, tokenizer)
     plan = batches(examples, config.batch_tokens, config.seed)
+    claim(out, config, teachers, fingerprint(examples))
     optimizer = adamw(network, config.learning_rate, config.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, LinearSchedule(len(plan), config.warmup, config.final_rate))
     hide = _hiding(config, hf_tokenizer)
@@ -75,13 +84,15 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
     state.load(out / "checkpoint.pt")
 
     saved = time.monotonic()
-    bar = tqdm(total=sum(len(e) for b in plan for e in b), unit="tok", unit_scale=True, mininterval=5, smoothing=0.02)
-    bar.update(sum(len(e) for b in plan[: state.step] for e in b))
+    tokens = [sum(map(len, batch)) for batch in plan]
+    done = sum(tokens[: state.step])
+    bar = tqdm(total=sum(tokens), initial=done, unit="tok", unit_scale=True, mininterval=5, smoothing=0.02)
     losses: list[float] = []
     for chosen in plan[state.step :]:
         network.train()
-        batch = hide(collate(chosen, pad_id=hf_tokenizer.pad_token_id), state.step)
-        loss = _loss(network, teaching, chosen, batch, config.distillation, device, dtype)
+        batch = collate(chosen, pad_id=hf_tokenizer.pad_token_id)
+        targets = teaching.targets(chosen, batch) if teaching else None
+        loss = _loss(network, hide(batch, state.step), targets, config.distillation, device, dtype)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
@@ -108,9 +119,9 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
     record = {
         "config": config.model_dump(mode="json"),
         "windows": len(examples),
-        "tokens": sum(map(len, examples)),
+        "tokens": sum(tokens),
         "teachers": list(teachers),
-        "flops": _flops(network, ensemble) * sum(map(len, examples)),
+        "flops": _flops(network, ensemble) * sum(tokens),
         "hours": round(state.seconds / 3600, 3),
         "device": str(device),
         "precision": str(dtype).removeprefix("torch."),
@@ -158,22 +169,19 @@ def evaluate(
 
 def _loss(
     network: nn.Module,
-    teachers: Teachers | None,
-    examples: Sequence[Example],
     batch: Batch,
+    targets: SoftTargets | None,
     settings: Distillation,
     device: torch.device,
     dtype: torch.dtype,
 ) -> Tensor:
     """The labels' loss, mixed with the teachers' where there are any."""
-    hidden = teachers is not None and settings.hidden > 0
-    output = forward(network, batch, device, dtype, hidden)
+    output = forward(network, batch, device, dtype, hidden=targets is not None and bool(targets.hidden))
     hard = span_loss(output, batch)
-    if teachers is None:
+    if targets is None:
         return hard
-    targets = teachers.targets(examples, batch)
     loss = (1 - settings.alpha) * hard + settings.alpha * soft_loss(output, targets, settings.temperature)
-    if hidden:
+    if targets.hidden:
         loss = loss + settings.hidden * hidden_loss(output, targets, torch.from_numpy(batch.mask).to(device))
     return loss
 
@@ -184,6 +192,17 @@ def _teacher(name: str, folder: Path, tokenizer: Tokenizer, device: torch.device
     if theirs.get_vocab() != tokenizer.get_vocab():
         raise InvalidInput(f"teacher {name} has another vocabulary than the student; their tokens must be the same")
     return load_network(source, 0.0, device).eval().requires_grad_(False)
+
+
+def _width(network: nn.Module) -> int:
+    settings: Any = network.config
+    return int(settings.hidden_size)
+
+
+def _check_lengths(config: ReaderTraining, longest: int | None) -> None:
+    wanted = max(config.max_length, *(chosen.max_length or 0 for chosen in config.train))
+    if longest is not None and wanted > longest:
+        raise InvalidInput(f"max_length = {wanted}: {config.base} takes {longest} tokens at most")
 
 
 def _flops(network: nn.Module, teachers: Sequence[nn.Module]) -> float:

@@ -17,7 +17,7 @@ from models.evaluation.dense import Trial
 from models.evaluation.judgements import Judgements
 from models.evaluation.sources import read_judgements
 from models.training.bi_encoder import BiEncoder, load_bi_encoder
-from models.training.checkpoint import RunState
+from models.training.checkpoint import RunState, claim
 from models.training.kept_passages import KeptPassages
 from models.training.negatives import RunNegatives
 from models.training.network import attention_for, freeze_embeddings, replace_dropout
@@ -47,7 +47,7 @@ def train_retriever(config: RetrieverTraining, data: Path, out: Path, teachers: 
         nDCG@10 and recall@10 on each tuning source, in percent.
 
     Raises:
-        InvalidInput: a file, a setting or a teacher does not fit.
+        InvalidInput: a file, a setting or a teacher does not fit, or `out` holds a run that began otherwise.
         NotFound: a file is missing.
     """
     if teachers and not config.negatives.count:
@@ -63,6 +63,7 @@ def train_retriever(config: RetrieverTraining, data: Path, out: Path, teachers: 
 
     found = read_pair_data(config, data, held_out_texts(judged.values()))
     plan = deal(found, config.batch_size, config.seed)
+    claim(out, config, teachers, json.dumps([found.pairs, found.passages, plan], default=vars).encode())
     kept = _kept(config, model, found, out)
     encoder = kept or model
     negatives = RunNegatives(config, found, plan, encoder, out)

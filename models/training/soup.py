@@ -28,7 +28,8 @@ class _Loaded(NamedTuple):
 def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind: Kind = "reader") -> None:
     """Write the weighted mean of readers, or of encoders, to `out/model`, in the format of their training.
 
-    The training record is that of the last source, which should be the one that was trained last.
+    The training record is that of the last source, which should be the one that was trained last, with the sets of
+    the others.
 
     Args:
         sources: shipped names, artifacts' directories, or whatever a training's `base` may be.
@@ -45,7 +46,8 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind:
             f"{len(sources)} models with the weights {list(weights)}; give two models or more, and no weights or "
             "one of at least 0 for each"
         )
-    folders = [model_source(source, out / f"source-{i}", kind)[0] for i, source in enumerate(sources)]
+    found = [model_source(source, out / "source", kind) for source in sources]
+    folders = [folder for folder, _ in found]
     loaded = [_load_reader(folder) for folder in folders] if kind == "reader" else _load_encoders(folders)
     states = [one.network.state_dict() for one in loaded]
     shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
@@ -57,10 +59,11 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind:
     }
     loaded[-1].network.load_state_dict(mean)
     loaded[-1].save(out / "model")
-    record_path = Path(folders[-1]) / RECORD
-    if record_path.is_file():
-        record = json.loads(record_path.read_text(encoding="utf-8"))
+    record_path, (_, card) = Path(folders[-1]) / RECORD, found[-1]
+    if record_path.is_file() or card:
+        record = json.loads(record_path.read_text(encoding="utf-8")) if record_path.is_file() else dict(card.training)
         record["soup"] = dict(zip(sources, weights, strict=True))
+        record["soup_trained_on"] = [data.model_dump() for _, c in found if c for data in c.trained_on]
         (out / "model" / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 

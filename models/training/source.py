@@ -1,5 +1,7 @@
 """Where a training takes a model from: an artifact, a directory, a package that carries one, or a name on the hub."""
 
+import hashlib
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,8 +17,8 @@ _ON_HUB = ("config.json", "modules.json")  # transformers' models have the one, 
 
 
 def model_source(name: str, folder: Path, kind: Kind = "reader") -> tuple[str, Card | None]:
-    """A model as a directory or hub name, and its card: an artifact's, which is restored into `folder`, or what a
-    training has written down beside its model; None of any other.
+    """A model as a directory or hub name, and its card: an artifact's, which is restored beside `folder` (its name with
+    the artifact's checksum), or what a training has written down beside its model; None of any other.
 
     Readers are Hugging Face's, encoders sentence-transformers' or whatever they may be made of.
     """
@@ -26,6 +28,8 @@ def model_source(name: str, folder: Path, kind: Kind = "reader") -> tuple[str, C
         card = Card(name=name, kind=kind, base=name, licence="", precision="fp32")
         return found, with_training(card, record) if record.is_file() else None
     artifact = load_artifact(name, kind)
+    files = json.dumps(artifact.card.sha256, sort_keys=True)
+    folder = folder.with_name(f"{folder.name}-{hashlib.sha256(files.encode()).hexdigest()[:12]}")
     if not (folder / _RESTORED[kind]).is_file():
         if kind == "reader":
             restore_reader(artifact, folder)

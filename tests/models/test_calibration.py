@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.artifact import SHIPPED, load_artifact
+from models.artifact import SHIPPED, load_artifact, write_card
 from models.confidence import FEATURES, Calibration, features, probability
 from models.evaluation.calibrate import (
     FOLDS,
@@ -175,6 +175,16 @@ def test_a_fit_ranks_by_what_was_right_and_knows_how_often() -> None:
     none = [calibration.judge(one.candidates, one.standing)[1] for one in some]
     assert np.mean(none) == pytest.approx(1 / 3, abs=0.01)
     assert len(features(some[0].candidates, some[0].standing)[0]) == len(weights["answer"]) == len(FEATURES)
+
+
+def test_what_a_reader_was_trained_on_does_not_calibrate_it(tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED / "base", tmp_path / "mine")
+    write_halls(tmp_path / "tuning.json", 80)
+    card = load_artifact(str(tmp_path / "mine"), "reader").card
+    training = {"config": {"train": [{"file": "tuning.json", "licence": "CC0"}]}}
+    write_card(tmp_path / "mine", card.model_copy(update={"training": training}))
+    with pytest.raises(InvalidInput, match="trained on all of"):
+        calibrate([tmp_path / "tuning.json"], str(tmp_path / "mine"), "encoder", passages=4, threads=0)
 
 
 def test_calibrating_writes_its_weights_into_the_card(tmp_path: Path) -> None:

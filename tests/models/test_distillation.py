@@ -138,3 +138,10 @@ def test_a_teacher_with_other_tokens_is_refused(tiny_reader: Path, data: Path, t
     (other / "tokenizer.json").write_text(json.dumps(tokenizer))
     with pytest.raises(InvalidInput, match="another vocabulary"):
         train_reader(training(tiny_reader, 1), data, data / "out", [str(other)])
+
+
+def test_hidden_states_of_another_size_are_refused(tiny_reader: Path, data: Path, tmp_path: Path) -> None:
+    other = save_tiny_reader(tmp_path / "wide", hidden_size=48)
+    config = training(tiny_reader, 1).model_copy(update={"distillation": Distillation(hidden=1.0)})
+    with pytest.raises(InvalidInput, match=r"have 48 dimensions and those of .* 32, so they have no distance"):
+        train_reader(config, data, data / "out", [str(other)])

@@ -1,5 +1,6 @@
 """Scores of a reader's predictions, and the threshold for "no answer", by hand and against brute force."""
 
+import math
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.artifact import SHIPPED, Artifact, load_artifact, write_card
-from models.evaluation.null_threshold import fit_null_threshold, untrained
+from models.evaluation.null_threshold import fit_null_threshold
 from models.evaluation.reader import Prediction, best_null_threshold, judge, mean_points, points, score
+from models.evaluation.seen import untrained
 from models.evaluation.squad import Question, in_share, read_squad
 from models.spans import Span
 from store.errors import InvalidInput
@@ -133,6 +135,13 @@ def test_a_fitted_threshold_is_written_into_the_card(tmp_path: Path) -> None:
     for files in ([halls], [others]):
         with pytest.raises(InvalidInput, match="both kinds"):
             fit_null_threshold(files, mine)
+
+
+def test_contexts_without_a_word_leave_a_threshold_that_is_a_number() -> None:
+    nothing = prediction(float("-inf"), 0.0, asked=UNANSWERABLE)
+    f1, threshold = best_null_threshold([nothing])
+    assert f1 == 100
+    assert math.isfinite(threshold)
 
 
 def test_of_a_file_that_was_trained_on_only_what_was_held_back_is_used(tmp_path: Path) -> None:

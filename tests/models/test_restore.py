@@ -20,7 +20,7 @@ from models.training.config import ReaderTraining, TrainingSet  # noqa: E402
 from models.training.reader import train_reader  # noqa: E402
 from models.training.restore import restore_reader  # noqa: E402
 from models.training.restore_encoder import restore_encoder  # noqa: E402
-from models.training.source import locate_base  # noqa: E402
+from models.training.source import locate_base, model_source  # noqa: E402
 from store.errors import InvalidInput  # noqa: E402
 from tests.models.tiny import write_questions  # noqa: E402
 
@@ -106,3 +106,14 @@ def test_training_goes_on_from_an_artifact_and_tells_of_it(tiny_int8: Path, tmp_
     record = json.loads((tmp_path / "out" / "model" / "training.json").read_text())
     card = load_artifact(str(tiny_int8), "reader").card
     assert record["base_card"]["base"] == card.base
+
+
+def test_what_was_restored_of_one_artifact_is_not_taken_for_another(
+    tiny_int8: Path, tiny_fp32: Path, tmp_path: Path
+) -> None:
+    one, _ = model_source(str(tiny_int8), tmp_path / "base")
+    other, _ = model_source(str(tiny_fp32), tmp_path / "base")
+    assert one != other
+    written = (Path(one) / "model.safetensors").stat().st_mtime_ns
+    assert model_source(str(tiny_int8), tmp_path / "base")[0] == one
+    assert (Path(one) / "model.safetensors").stat().st_mtime_ns == written, "restored once"

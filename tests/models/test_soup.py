@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from transformers import AutoModelForQuestionAnswering, BertConfig, BertForQuest
 
 from models.training.bi_encoder import load_bi_encoder  # noqa: E402
 from models.training.soup import make_soup  # noqa: E402
+from models.training.source import model_source  # noqa: E402
 from store.errors import InvalidInput  # noqa: E402
 from tests.models.tiny import save_tiny_reader  # noqa: E402
 
@@ -43,13 +45,20 @@ def test_a_soup_holds_the_mean_weights(ones_and_threes: list[str], tmp_path: Pat
     assert (tmp_path / "even" / "model" / "tokenizer.json").is_file()
 
 
-def test_the_last_ones_record_tells_of_the_soup(ones_and_threes: list[str], tmp_path: Path) -> None:
-    config = {"base": "b", "train": [], "max_length": 48, "doc_stride": 16, "max_answer_tokens": 5}
-    last = {"config": config, "tokens": 7}
-    (Path(ones_and_threes[1]) / "training.json").write_text(json.dumps(last))
+def test_the_record_is_the_last_ones_with_the_sets_of_all(ones_and_threes: list[str], tmp_path: Path) -> None:
+    def trained(*sets: tuple[str, float]) -> dict[str, Any]:
+        train = [{"file": file, "licence": "CC0", "passes": passes} for file, passes in sets]
+        return {"base": "b", "train": train, "max_length": 48, "doc_stride": 16, "max_answer_tokens": 5}
+
+    first = {"config": trained(("a.json", 2.0), ("b.json", 1.0))}
+    last = {"config": trained(("b.json", 1.5)), "tokens": 7}
+    for folder, record in zip(ones_and_threes, (first, last), strict=True):
+        (Path(folder) / "training.json").write_text(json.dumps(record))
     make_soup(ones_and_threes, [1, 2], tmp_path / "soup")
-    record = json.loads((tmp_path / "soup" / "model" / "training.json").read_text())
-    assert record == last | {"soup": {ones_and_threes[0]: 1, ones_and_threes[1]: 2}}
+    _, card = model_source(str(tmp_path / "soup" / "model"), tmp_path / "restored")
+    assert card is not None
+    assert card.training == last | {"soup": {ones_and_threes[0]: 1, ones_and_threes[1]: 2}}
+    assert [(data.name, data.passes) for data in card.trained_on] == [("b.json", 1.5), ("a.json", 2.0)]
 
 
 def test_a_soup_of_encoders_lies_between_them(tiny_reader: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from models.training.checkpoint import load_checkpoint, save_checkpoint  # noqa:
 from models.training.config import ReaderTraining, TrainingSet  # noqa: E402
 from models.training.reader import train_reader  # noqa: E402
 from store.errors import InvalidInput  # noqa: E402
-from tests.models.tiny import write_questions  # noqa: E402
+from tests.models.tiny import save_tiny_distilbert, write_questions  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -129,6 +129,41 @@ def test_a_killed_run_goes_on_to_the_same_number_of_steps(tiny_reader: Path, dat
     assert history[-1]["loss"] < history[0]["loss"]
     assert done["seconds"] > killed["seconds"]
     assert (out / "model" / "model.safetensors").is_file()
+
+
+def test_a_finished_run_is_taken_up_by_nothing_else(tiny_reader: Path, data: Path) -> None:
+    config, out = training(tiny_reader, 1), data / "out"
+    scores = train_reader(config, data, out)
+    assert train_reader(config, data, out) == scores, "the same again is no other run"
+    weights = (out / "model" / "model.safetensors").read_bytes()
+    other = config.model_copy(update={"learning_rate": 1e-3, "seed": 2})
+    with pytest.raises(InvalidInput, match="began with another data, learning_rate, seed"):
+        train_reader(other, data, out)  # its seed shuffles the examples
+    with pytest.raises(InvalidInput, match="began with another teachers"):
+        train_reader(config, data, out, [str(tiny_reader)])
+    questions = json.loads((data / "train.json").read_text())
+    del questions["data"][0]["paragraphs"][0]
+    (data / "train.json").write_text(json.dumps(questions))
+    with pytest.raises(InvalidInput, match="began with another data, and goes on only as it began"):
+        train_reader(config, data, out)
+    assert (out / "model" / "model.safetensors").read_bytes() == weights
+
+
+def test_a_base_without_segments_is_trained_too(data: Path) -> None:
+    base = save_tiny_distilbert(data / "distilbert")
+    config = training(base, 25).model_copy(update={"layers": (0, 0), "masked": 0.05})
+    train_reader(config, data, data / "out")
+    history = json.loads((data / "out" / "model" / "training.json").read_text())["history"]
+    assert history[-1]["loss"] < 0.7 * history[0]["loss"]
+    made = json.loads((data / "out" / "model" / "config.json").read_text())
+    assert (made["model_type"], made["n_layers"], made["dropout"]) == ("distilbert", 2, 0.05)
+
+
+def test_windows_longer_than_the_base_reads_are_refused(tiny_reader: Path, data: Path) -> None:
+    (chosen,) = (one.model_copy(update={"max_length": 200}) for one in training(tiny_reader, 1).train)
+    config = training(tiny_reader, 1).model_copy(update={"train": (chosen,)})
+    with pytest.raises(InvalidInput, match=r"max_length = 200: .* takes 128 tokens at most"):
+        train_reader(config, data, data / "out")
 
 
 def reached(out: Path) -> int:

@@ -21,6 +21,19 @@ def save_tiny_reader(folder: Path, **sizes: int) -> Path:
     return folder
 
 
+def save_tiny_distilbert(folder: Path) -> Path:
+    """A reader that knows no segments, and names its sizes and dropouts in another way."""
+    import torch
+    from transformers import DistilBertConfig, DistilBertForQuestionAnswering
+
+    torch.manual_seed(0)
+    sizes = {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 128}
+    config = DistilBertConfig(vocab_size=len(vocabulary()), **sizes)
+    DistilBertForQuestionAnswering(config).save_pretrained(folder)
+    _save_tokenizer(folder)
+    return folder
+
+
 def save_tiny_cross_encoder(folder: Path) -> Path:
     """A network that gives a question and a passage one score."""
     import torch
