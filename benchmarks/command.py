@@ -63,7 +63,7 @@ def benchmark_reader(
 @benchmark.command("retriever")
 def benchmark_retriever(
     source: Annotated[Path, typer.Argument(help="A BEIR folder, or a file: SQuAD (.json), questions (.jsonl).")],
-    split: Annotated[str, typer.Option(help="Which of a BEIR folder's qrels.")] = "test",
+    split: Annotated[str | None, typer.Option(help="Which of a BEIR folder's qrels; test without.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread.")] = None,
     corpus: Annotated[Path | None, typer.Option(help="JSONL of the documents that questions are about.")] = None,
     distractors: Annotated[Path | None, typer.Option(help="JSONL of further documents for the corpus.")] = None,
@@ -78,12 +78,12 @@ def benchmark_retriever(
     """
     from benchmarks.retrieval import benchmark_retrievers
     from benchmarks.retrieval_tables import retriever_table
-    from models.evaluation.sources import read_judgements, read_texts
+    from models.evaluation.sources import read_judgements, read_texts, split_of
     from models.settings import Settings
 
     with errors_shown("lector benchmark retriever"):
         check_outputs(json_out)
-        judgements = read_judgements(source, split, corpus)
+        judgements = read_judgements(source, split_of(source, split, "test"), corpus)
         if distractors:
             judgements = judgements.with_distractors(read_texts(distractors))
         settings = Settings.load(encoder=encoder, threads=threads)

@@ -17,6 +17,7 @@ from store.records import Embedding, Hit, Passage
 
 RetrieverName = Literal["hybrid", "sparse", "dense"]
 
+SPARE = 2  # times the passages that are wanted: a single ranking has some to spare for those with the same text
 DEEPER = (1, 4, 16)  # times the first depth: how far to look where what was found does not make enough passages
 
 
@@ -92,7 +93,7 @@ def _retrieved(
     per_document: int | None,
 ) -> list[Retrieved]:
     ranking, selected = Ranking({}, {}, {}), list[Selected]()
-    first = max(limit, reading.options.depth) if retriever == "hybrid" else limit
+    first = max(limit, reading.options.depth) if retriever == "hybrid" else SPARE * limit
     for depth in (times * first for times in DEEPER):
         ranking = _ranking(reading, embedding, question, depth, retriever, filters)
         selected = select(_passages(reading, ordered(ranking.fused), limit), limit, per_document)

@@ -218,6 +218,11 @@ class Collection:
         with self.reading() as reading:
             return reading.documents(filters)
 
+    def passage_ids(self) -> list[str]:
+        """See `Reading.passage_ids`."""
+        with self.reading() as reading:
+            return reading.passage_ids()
+
     def sources(self) -> dict[str, str]:
         """See `Reading.sources`."""
         with self.reading() as reading:

@@ -135,6 +135,10 @@ class Reading:
         query = f"SELECT {DOCUMENT} FROM documents d WHERE {condition} ORDER BY d.number"
         return [document(row) for row in self._connection.execute(query, values)]
 
+    def passage_ids(self) -> list[str]:
+        """Ids of all passages."""
+        return [id_ for (id_,) in self._connection.execute("SELECT id FROM passages ORDER BY number")]
+
     def whole_documents(
         self, filters: Mapping[str, Any] | None = None
     ) -> list[tuple[Document, str, list[Embedding | None]]]:

@@ -58,6 +58,9 @@ def compress(
             help="An encoder's artifact whose network of passages is taken as it is; only questions' is made."
         ),
     ] = None,
+    dimensions: Annotated[
+        int, typer.Option(min=0, help="Of an encoder's embeddings only so many, the first ones; 0: all.")
+    ] = 0,
     licence: Annotated[str, typer.Option(help="The model's licence, for its card.")] = "",
 ) -> None:
     """Export a model to ONNX, fuse it and quantize it to int8; needs the extra `train`.
@@ -79,6 +82,7 @@ def compress(
             calibrate=calibrate,
             gate=bounds,
             keep_passages=keep_passages,
+            dimensions=dimensions,
             licence=licence,
         )
     except LectorError as error:

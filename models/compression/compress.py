@@ -10,7 +10,15 @@ from transformers import AutoTokenizer
 
 from models.artifact import CARD, MODEL, QUESTION, TOKENIZER, Artifact, Card, Kind, load_artifact, write_card
 from models.compression.calibration import calibration_rows
-from models.compression.export import Exportable, export_onnx, fuse, load_reader, longest_input, pooled_encoder
+from models.compression.export import (
+    Exportable,
+    PooledEncoder,
+    export_onnx,
+    fuse,
+    load_reader,
+    longest_input,
+    pooled_encoder,
+)
 from models.compression.gate import Gate
 from models.compression.precision import Precision
 from models.compression.quantize import quantize_int8_dynamic, quantize_int8_static, quantize_int8_weight_only
@@ -33,6 +41,7 @@ def compress(
     calibrate: Path | None = None,
     gate: Gate | None = None,
     keep_passages: str | None = None,
+    dimensions: int = 0,
     licence: str = "",
 ) -> Artifact:
     """Export a model (hub name, directory, or package that carries one), fuse its graph, quantize it, write its card.
@@ -47,15 +56,17 @@ def compress(
         gate: what the model must still be able to do; its figures go into the card's metrics.
         keep_passages: an encoder's artifact whose network of passages is taken as it is, beside the model's network of
             questions, so that collections of that encoder can be asked with the new one.
+        dimensions: of an encoder's embeddings that are kept, the first ones; 0 keeps all. The gate compares with all.
 
     Raises:
         InvalidInput: the model has no fast tokenizer, and so no `tokenizer.json`, or parts that cannot be exported; or
-            `calibrate`, `gate` or `keep_passages` is missing or does not fit.
+            `calibrate`, `gate`, `keep_passages` or `dimensions` is missing or does not fit.
         TooLossy: the compressed model does not pass its gate.
     """
     _check(kind, out, precision, calibrate, gate)
     base = locate_base(source)
     loaded = _load_reader(base) if kind == "reader" else _load_encoder(base)
+    _check_cut(dimensions, kind, loaded, keep_passages)
     kept = _kept(keep_passages, kind, loaded) if keep_passages else None
     if not loaded.tokenizer.is_fast:
         raise InvalidInput(f"{source} has no fast tokenizer; Lector needs its tokenizer.json")
@@ -80,8 +91,10 @@ def compress(
                 for artifact in (original, made):
                     shutil.copyfile(kept.model_path, artifact.folder / MODEL)
             else:
-                _make(name, module, precision, calibrate, work, original, made)
+                _make(name, module, precision, calibrate, dimensions, work, original, made)
         original = write_card(original.folder, card)
+        cut = {"dimension": dimensions} if dimensions else {}
+        card = card.model_copy(update={"settings": card.settings | cut})
         made = write_card(made.folder, card)
         if gate is not None:
             measured = gate.measure(original, made)
@@ -158,6 +171,16 @@ def _kept(name: str, kind: Kind, loaded: _Loaded) -> Artifact:
     return artifact
 
 
+def _check_cut(dimensions: int, kind: Kind, loaded: _Loaded, keep_passages: str | None) -> None:
+    if not dimensions:
+        return
+    if kind != "encoder" or keep_passages:
+        raise InvalidInput("--dimensions goes with an encoder's whole networks, without --keep-passages")
+    whole = loaded.settings["dimension"]
+    if not 0 < dimensions < whole:
+        raise InvalidInput(f"--dimensions {dimensions}: the encoder's embeddings have {whole}, of which fewer are kept")
+
+
 def _check(kind: Kind, out: Path, precision: Precision, calibrate: Path | None, gate: Gate | None) -> None:
     """Whatever can be found wrong before minutes of work."""
     if out.exists() and not out.is_dir():
@@ -179,16 +202,21 @@ def _make(
     module: Exportable,
     precision: Precision,
     calibrate: Path | None,
+    dimensions: int,
     work: Path,
     original: Artifact,
     made: Artifact,
 ) -> None:
-    """One network's graphs: fused in fp32 for the original, and quantized for what is made."""
+    """One network's graphs: fused in fp32 for the original, and cut and quantized for what is made."""
     raw, fused, target = work / "raw.onnx", original.folder / name, made.folder / name
     export_onnx(module, _OUTPUTS[original.card.kind], raw)
     config: Any = module.network.config
     shape = config.num_attention_heads, config.hidden_size
     fuse(raw, fused, *shape)
+    if isinstance(module, PooledEncoder) and dimensions:
+        module.dimensions, fused = dimensions, work / "cut.onnx"
+        export_onnx(module, _OUTPUTS[original.card.kind], raw)
+        fuse(raw, fused, *shape)
     if precision in (Precision.int8_static, Precision.int8_weight_only):
         fused = work / "apart.onnx"
         fuse(raw, fused, *shape, own_products=True)

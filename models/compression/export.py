@@ -52,17 +52,22 @@ def longest_input(network: nn.Module) -> int | None:
 
 
 class PooledEncoder(Exportable):
-    """A transformer with its pooling, projections and L2 normalisation, so that its output is final."""
+    """A transformer with its pooling, projections and L2 normalisation, so that its output is final.
+
+    `dimensions` cuts embeddings to their first ones, before they are normalised; 0 leaves them whole.
+    """
 
     def __init__(self, network: nn.Module, pooling: Pooling, projections: Sequence[nn.Module], normalize: bool) -> None:
         super().__init__(network)
         self.pooling = pooling
         self.projections = nn.Sequential(*projections)
         self.normalize = normalize
+        self.dimensions = 0
 
     def forward(self, *inputs: Tensor) -> Tensor:
         hidden = self.run(inputs).last_hidden_state  # (batch, length, hidden)
         embedding: Tensor = self.projections(hidden[:, 0] if self.pooling == "cls" else hidden.mean(1))
+        embedding = embedding[:, : self.dimensions] if self.dimensions else embedding
         return nn.functional.normalize(embedding, dim=-1) if self.normalize else embedding  # (batch, dimension)
 
 

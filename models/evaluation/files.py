@@ -41,10 +41,18 @@ class Record:
 
     def id(self, *keys: str, default: str) -> str:
         """A string or a whole number under the first of the keys that is there, as a string; else the default."""
-        value = next((self.values[key] for key in keys if key in self.values), default)
-        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-            raise InvalidInput(f"{self.where}: the id is {value!r}; it has to be a string or a whole number")
-        return str(value)
+        return as_id(self, next((self.values[key] for key in keys if key in self.values), default))
+
+
+def as_id(record: Record, value: object) -> str:
+    """A string or a whole number that a record has for an id, as a string.
+
+    Raises:
+        InvalidInput: it is something else, or empty.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise InvalidInput(f"{record.where}: the id is {value!r}; it has to be a string or a whole number")
+    return str(value)
 
 
 def find(folder: Path, name: str) -> Path:
@@ -72,6 +80,8 @@ def read_jsonl(path: Path) -> Iterator[Record]:
         where = f"{path}, line {number}"
         try:
             value = json.loads(line)
+            if "\\ud" in line.lower():
+                json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no character
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"{where}: not JSON ({error}); put one object on each line") from error
         if not isinstance(value, dict):

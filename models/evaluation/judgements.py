@@ -39,6 +39,7 @@ class Query:
     relevant: Mapping[str, int] = field(default_factory=dict)  # grades above 0, by the id of a document or passage
     answers: tuple[str, ...] = ()
     filters: Mapping[str, Any] | None = None  # which documents are asked; all of them without
+    left_out: tuple[str, ...] = ()  # documents that are no result, such as the question's own
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from models.encoder import Encoder
-from models.evaluation.judgements import Query, Relevance, holds_answer
+from models.evaluation.judgements import Query, Relevance, Text, holds_answer
 from models.evaluation.ranking_metrics import Ranking
 from models.evaluation.terminal import Track, silently
 from models.retrieval import RetrieverName, retrieve
@@ -31,11 +31,15 @@ class Found:
 Search = Callable[[Query, int], Sequence[Found]]  # a question and how many passages, to the best of them
 
 
-def ours(collection: Collection, encoder: Encoder, retriever: RetrieverName) -> Search:
-    """One of the retrievers of the service; passages that it shows as copies of another rank right below that one."""
+def ours(collection: Collection, encoder: Encoder, retriever: RetrieverName, per_document: int | None = None) -> Search:
+    """One of the retrievers of the service; passages that it shows as copies of another rank right below that one.
+
+    Where documents are ranked, one passage `per_document` is enough, and more would keep others out.
+    """
 
     def search(query: Query, limit: int) -> list[Found]:
-        retrieved = retrieve(collection, encoder, query.text, limit, retriever, query.filters).passages
+        found = retrieve(collection, encoder, query.text, limit, retriever, query.filters, per_document=per_document)
+        retrieved = found.passages
         passages = (passage for one in retrieved for passage in (one.passage, *one.copies))
         return [Found(passage.document.id, passage.id, passage.text) for passage in passages]
 
@@ -54,7 +58,7 @@ def haystack(component: Any, name: str) -> Search:
         filters = {"filters": query.filters} if query.filters else {}
         try:
             documents = component.run(query=query.text, top_k=limit, **filters)["documents"]
-            return [Found(d.meta.get("document_id", d.id), d.id, d.content or "") for d in documents]
+            return [Found(str(d.meta.get("document_id", d.id)), d.id, d.content or "") for d in documents]
         except LectorError:
             raise
         except Exception as error:
@@ -66,8 +70,11 @@ def haystack(component: Any, name: str) -> Search:
     return search
 
 
-def load_component(name: str, parameters: Mapping[str, Any]) -> Any:
+def load_component(name: str, parameters: Mapping[str, Any], corpus: Sequence[Text] | None) -> Any:
     """The Haystack component of the class at `package.module:Class`, made with these parameters.
+
+    They may be written as Haystack writes them: a document store, say, as its `type` and `init_parameters`. One that
+    is in memory is given the corpus.
 
     Raises:
         NotFound: there is no such module or class.
@@ -83,7 +90,13 @@ def load_component(name: str, parameters: Mapping[str, Any]) -> Any:
     except (ImportError, AttributeError) as error:
         raise NotFound(f"there is no retriever {name!r} ({error}); give the path by which Python imports it") from error
     try:
-        return made(**parameters)
+        if hasattr(made, "from_dict"):
+            type_ = f"{made.__module__}.{made.__qualname__}"
+            component = made.from_dict({"type": type_, "init_parameters": dict(parameters)})
+        else:
+            component = made(**parameters)
+        _fill(getattr(component, "document_store", None), corpus or ())
+        return component
     except LectorError:
         raise
     except Exception as error:
@@ -111,6 +124,16 @@ def read_parameters(path: Path) -> dict[str, Any]:
     return parameters
 
 
+def _fill(store: Any, corpus: Sequence[Text]) -> None:
+    """Write the corpus into a store in memory, each text below its title; other stores bring their own."""
+    from haystack import Document
+    from haystack.document_stores.in_memory import InMemoryDocumentStore
+
+    if isinstance(store, InMemoryDocumentStore):
+        texts = ((text, f"{text.title}\n{text.text}" if text.title else text.text) for text in corpus)
+        store.write_documents([Document(id=text.id, content=content, meta=dict(text.meta)) for text, content in texts])
+
+
 def rank(
     search: Search, name: str, queries: Sequence[Query], relevance: Relevance, depth: int, track: Track = silently
 ) -> list[Ranking]:
@@ -122,8 +145,9 @@ def rank(
     rankings = []
     for query in track(queries, name):
         began = time.perf_counter()
-        found = search(query, depth)[:depth]
+        found = search(query, depth + len(query.left_out))
         ms = 1000 * (time.perf_counter() - began)
+        found = [one for one in found if one.document not in query.left_out][:depth]
         rankings.append(ranking(found, query, relevance, ms))
     return rankings
 

@@ -34,7 +34,7 @@ def evaluate_retriever(
     relevance: Annotated[
         str | None, typer.Option(help="By document, passage or answer, where the source allows several.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Which of a BEIR folder's qrels.")] = "test",
+    split: Annotated[str | None, typer.Option(help="Which of a BEIR folder's qrels; test without.")] = None,
     at: Annotated[str, typer.Option(help="Cutoffs k.")] = "1,3,5,10,20,100",
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread.")] = None,
     corpus: Annotated[Path | None, typer.Option(help="JSONL of the documents that questions are about.")] = None,
@@ -57,7 +57,7 @@ def evaluate_retriever(
     from models.evaluation.rankings import read_parameters
     from models.evaluation.retriever_report import Bound, figures, lines, plot, tables
     from models.evaluation.retriever_run import Place, corpus_counts, evaluate, searches
-    from models.evaluation.sources import read_judgements, read_texts
+    from models.evaluation.sources import read_judgements, read_texts, split_of
     from models.evaluation.squad import spread
     from models.settings import Settings
 
@@ -66,7 +66,7 @@ def evaluate_retriever(
         check_outputs(json_out, per_question, plot_out)
         settings = Settings.load(data=data, encoder=encoder, threads=threads)
         names, cutoffs, track = names_in(retrievers), numbers_in(at), with_bars()
-        judgements = read_judgements(source, split, corpus)
+        judgements = read_judgements(source, split_of(source, split, "test"), corpus)
         by = judgements.relevance(relevance)
         bounds = [Bound.of(text, names, metric_names(by, cutoffs)) for text in fail_under or []]
         judged = judgements.judged_by(by)
@@ -75,7 +75,7 @@ def evaluate_retriever(
             judgements = judgements.with_distractors(read_texts(distractors))
         parameters = read_parameters(retriever_config) if retriever_config else {}
         with searches(
-            names, Place(corpus_name(source), judgements, index, collection), settings, parameters, track
+            names, Place(corpus_name(source), judgements, index, collection), by, settings, parameters, track
         ) as (asked, searched):
             counts = corpus_counts(judgements, queries, by, searched)
             evaluation = evaluate(asked, queries, by, cutoffs, track)
@@ -90,7 +90,7 @@ def evaluate_retriever(
             plot(report, plot_out)
     typer.echo(_summary(report))
     show(tables(report))
-    failures = [failure for bound in bounds for failure in bound.failures(report)]
+    failures = [failure for bound in bounds for failure in bound.failures(evaluation)]
     for failure in failures:
         typer.secho(failure, fg="red", err=True)
     if failures:

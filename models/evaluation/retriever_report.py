@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 SHOWN_IDS = 10  # of each question's ranking
 DIGITS = 4
 CERTAIN = 0.05  # a p below is marked
-NOT_SHOWN = ("precision",)  # in the table; it is in the report
+SHOWN_AT_CUTOFFS = ("ndcg", "recall", "hit")  # in the table; more is in the report
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,14 @@ class Bound:
             raise InvalidInput(f"the bound {text!r} is of no retriever that is evaluated: {', '.join(retrievers)}")
         return bound
 
-    def failures(self, report: Mapping[str, Any]) -> list[str]:
-        """A sentence for each retriever that does not reach it."""
+    def failures(self, evaluation: "Evaluation") -> list[str]:
+        """A sentence for each retriever that does not reach it; what counts is the mean before it is rounded."""
+        column = list(evaluation.metrics).index(self.metric)
+        means = {name: float(values[:, column].mean()) for name, values in evaluation.values.items()}
         return [
-            f"{name}: {self.metric} is {scores[self.metric]:.{DIGITS}f}, and has to be {self.least} at least"
-            for name, scores in report["retrievers"].items()
-            if self.retriever in (None, name) and scores[self.metric] < self.least
+            f"{name}: {self.metric} is {mean:.6g}, and has to be {self.least} at least"
+            for name, mean in means.items()
+            if self.retriever in (None, name) and mean < self.least
         ]
 
 
@@ -108,7 +110,7 @@ def tables(report: Mapping[str, Any]) -> "Group":
 
     retrievers: dict[str, Any] = report["retrievers"]
     every = next(iter(retrievers.values()))["intervals"]
-    metrics = [metric for metric in every if _kind(metric) not in NOT_SHOWN]
+    metrics = [metric for metric in every if "@" not in metric or _kind(metric) in SHOWN_AT_CUTOFFS]
     means = Table(*("", *retrievers), title="mean over questions [95 % interval]", title_justify="left")
     for metric, after in zip(metrics, [*metrics[1:], ""], strict=True):
         cells = (

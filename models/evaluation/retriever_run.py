@@ -35,7 +35,8 @@ def opened(place: Place, settings: Settings, track: Track = silently) -> Iterato
     """The collection to be asked, indexed first where it has to be, and its encoder.
 
     Raises:
-        InvalidInput: the source has a corpus, and a collection is named too; or there is neither.
+        InvalidInput: the source has a corpus, and a collection is named too; or there is neither; or a place to keep
+            an index is named, and nothing to index.
     """
     corpus = place.judgements.corpus
     if (corpus is None) == (place.collection is None):
@@ -44,6 +45,8 @@ def opened(place: Place, settings: Settings, track: Track = silently) -> Iterato
             if place.collection
             else f"{place.name} brings no corpus; name what its questions are about, with --collection or --corpus"
         )
+    if place.collection and place.index:
+        raise InvalidInput("--index keeps the corpus of a source; with --collection there is none, so leave it out")
     encoder = Encoder.load(settings.encoder, settings.threads)
     if corpus is not None:
         with indexed(place.name, corpus, encoder, place.index, track) as collection:
@@ -58,6 +61,7 @@ def opened(place: Place, settings: Settings, track: Track = silently) -> Iterato
 def searches(
     names: Sequence[str],
     place: Place,
+    relevance: Relevance,
     settings: Settings,
     parameters: Mapping[str, Any],
     track: Track = silently,
@@ -65,17 +69,22 @@ def searches(
     """How to ask each retriever, and the collection that ours ask, if there is one of ours.
 
     Raises:
-        InvalidInput: there are parameters, but no class to take them; and errors as of `load_component`, `opened`.
+        InvalidInput: there are parameters, but no class to take them, or a place, but no retriever of ours to look
+            there; and errors as of `load_component`, `opened`.
     """
     classes = [name for name in names if name not in OURS]
     if parameters and not classes:
         raise InvalidInput("parameters of a retriever's class go with one that is named as package.module:Class")
-    asked = {name: haystack(load_component(name, parameters.get(name, parameters)), name) for name in classes}
+    corpus = place.judgements.corpus
+    asked = {name: haystack(load_component(name, parameters.get(name, parameters), corpus), name) for name in classes}
     if len(classes) == len(names):
+        if place.index or place.collection:
+            raise InvalidInput("none of these retrievers asks a collection of ours; leave --index and --collection out")
         yield asked, None
         return
+    per_document = 1 if relevance == "document" else None
     with opened(place, settings, track) as (collection, encoder):
-        asked |= {name: ours(collection, encoder, name) for name in OURS if name in names}
+        asked |= {name: ours(collection, encoder, name, per_document) for name in OURS if name in names}
         yield {name: asked[name] for name in names}, collection
 
 
@@ -110,11 +119,13 @@ def corpus_counts(
     if collection is not None:
         state = collection.state()
         counts |= {"collection": collection.name, "documents": state.documents, "passages": state.passages}
+        if relevance == "passage":
+            ids = set(collection.passage_ids())
         ids = ids or {document.id for document in collection.documents()}
     if ids is None or relevance == "answer":
         return counts
     judged = {id_ for query in queries for id_ in query.relevant}
-    missing = [id_ for id_ in judged if (id_ if relevance == "document" else id_.rpartition(":")[0]) not in ids]
+    missing = [id_ for id_ in judged if id_ not in ids]
     if len(missing) == len(judged):
         raise InvalidInput(
             f"none of the {len(judged)} relevant ids, such as {min(missing)!r}, is a {relevance} of the corpus or "

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from models.evaluation.files import Record, find, read_jsonl, read_table
+from models.evaluation.files import Record, as_id, find, read_jsonl, read_table
 from models.evaluation.judgements import Judgements, Query, Relevance, Text
 from models.evaluation.squad import Question, read_squad
 from store.errors import InvalidInput, NotFound
@@ -39,13 +39,31 @@ def read_judgements(source: Path, split: str = "test", corpus: Path | None = Non
     return readers[kind]()
 
 
+def split_of(source: Path, split: str | None, usual: str) -> str:
+    """The split that is asked for, or the usual one.
+
+    Raises:
+        InvalidInput: one is asked for of a source that has none.
+    """
+    if split is not None and source.is_file():
+        raise InvalidInput(f"{source} has no splits; --split goes with a folder in BEIR's layout")
+    return split or usual
+
+
 def read_beir(folder: Path, split: str) -> Judgements:
     """A folder with `corpus.jsonl`, `queries.jsonl` and `qrels/SPLIT.tsv` (Thakur et al. 2021).
 
-    Its questions are those that the split judges, in the order in which it does.
+    Its questions are those that the split judges, in the order in which it does. A document with the id of a question
+    is that question, as in ArguAna, and no result for it.
     """
     corpus = read_texts(find(folder, "corpus.jsonl"))
-    texts = {r.id("_id", "id", default=""): r for r in read_jsonl(find(folder, "queries.jsonl"))}
+    ids = {text.id for text in corpus}
+    texts: dict[str, Record] = {}
+    for record in read_jsonl(find(folder, "queries.jsonl")):
+        id_ = record.id("_id", "id", default="")
+        if id_ in texts:
+            raise InvalidInput(f"{record.where}: another line has the id {id_!r} already; give each its own")
+        texts[id_] = record
     try:
         path = find(folder / "qrels", f"{split}.tsv")
     except NotFound as error:
@@ -56,8 +74,13 @@ def read_beir(folder: Path, split: str) -> Judgements:
         query, document = record.filled("query-id"), record.filled("corpus-id")
         if query not in texts:
             raise InvalidInput(f"{record.where}: question {query!r} is not in {folder}/queries.jsonl; add it there")
-        grades.setdefault(query, {})[document] = _grade(record, record.text("score"))
-    queries = (Query(id_, texts[id_].filled("text"), _positive(relevant)) for id_, relevant in grades.items())
+        grade, of_query = _grade(record, record.text("score")), grades.setdefault(query, {})
+        if of_query.setdefault(document, grade) != grade:
+            raise InvalidInput(f"{record.where}: {document!r} has another grade for {query!r} above; leave one of them")
+    queries = []
+    for id_, relevant in grades.items():
+        own = (id_,) if id_ in ids and id_ not in relevant else ()
+        queries.append(Query(id_, texts[id_].filled("text"), _positive(relevant), left_out=own))
     return Judgements(tuple(queries), ("document",), corpus)
 
 
@@ -130,7 +153,7 @@ def read_texts(path: Path) -> tuple[Text, ...]:
 def _question(number: int, record: Record) -> Query:
     relevant, answers = record.values.get("relevant", []), record.values.get("answers", [])
     if isinstance(relevant, list):
-        relevant = dict.fromkeys(map(str, relevant), 1)
+        relevant = dict.fromkeys((as_id(record, value) for value in relevant), 1)
     if not isinstance(relevant, dict):
         raise InvalidInput(f"{record.where}: 'relevant' is {relevant!r}; it has to be a list of ids, or {{id: grade}}")
     if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):

@@ -33,7 +33,9 @@ def evaluate_tune(
     relevance: Annotated[
         str | None, typer.Option(help="By document, passage or answer, where the source allows several.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Which of a BEIR folder's qrels; not the one you report.")] = "dev",
+    split: Annotated[
+        str | None, typer.Option(help="Which of a BEIR folder's qrels, not the one you report; dev without.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread.")] = None,
     corpus: Annotated[Path | None, typer.Option(help="JSONL of the documents that questions are about.")] = None,
     index: Annotated[Path | None, typer.Option(help="Directory to keep the indexed corpus in, and find it.")] = None,
@@ -51,7 +53,7 @@ def evaluate_tune(
     """
     from models.evaluation.corpus import corpus_name
     from models.evaluation.retriever_run import FEWEST_RANKED, Place, corpus_counts, opened
-    from models.evaluation.sources import read_judgements
+    from models.evaluation.sources import read_judgements, split_of
     from models.evaluation.squad import spread
     from models.evaluation.tuning import choose, grid, try_all
     from models.settings import Settings
@@ -61,7 +63,7 @@ def evaluate_tune(
         check_installed("ir_measures")
         check_outputs(json_out)
         settings, track = Settings.load(data=data, encoder=encoder, threads=threads), with_bars()
-        judgements = read_judgements(source, split, corpus)
+        judgements = read_judgements(source, split_of(source, split, "dev"), corpus)
         if write and judgements.corpus is not None and index is None:
             raise InvalidInput(
                 f"the collection of {source}'s corpus is temporary; keep it with --index to --write to it"

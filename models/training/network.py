@@ -105,7 +105,7 @@ def keep_layers(network: nn.Module, layers: Sequence[int]) -> None:
         InvalidInput: the network has no such layer, or keeps its layers elsewhere than BERT, RoBERTa and DistilBERT.
     """
     body: Any = network.base_model
-    encoder = getattr(body, "encoder", None) or getattr(body, "transformer", None)
+    encoder: Any = getattr(body, "encoder", None) or getattr(body, "transformer", None)
     present = getattr(encoder, "layer", [])
     if not all(0 <= layer < len(present) for layer in layers):
         has = f"has the layers 0 to {len(present) - 1}" if present else "keeps its layers where they are not found"

@@ -1,7 +1,7 @@
 """Questions with the passages that answer them: read, kept apart from what is tuned on, and dealt into batches."""
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -115,13 +115,13 @@ def held_out_texts(judgements: Iterable[Judgements]) -> frozenset[str]:
 
 
 def deal(data: PairData, batch_size: int, seed: int) -> list[list[int]]:
-    """Pairs' numbers in batches in which no question and no passage stands twice, the same for the same seed.
+    """Pairs' numbers in batches in which no passage answers two questions, the same for the same seed.
 
-    A passage of one question is another's negative, so the same one twice would be wrong for both. Passages are of
+    A passage of one question is another's negative, so one that answers both would be wrong for both. Passages are of
     about equal length within a batch: they are sorted in pools of 50 batches, which are then shuffled. What is left in
     the end and fills no batch is left out.
     """
-    rng = random.Random(seed)
+    rng, answering = random.Random(seed), data.answering()
     order = data.draws.copy()
     rng.shuffle(order)
     result: list[list[int]] = []
@@ -129,7 +129,7 @@ def deal(data: PairData, batch_size: int, seed: int) -> list[list[int]]:
     size = BATCHES_PER_POOL * batch_size
     for begin in range(0, len(order), size):
         pool = sorted(left + order[begin : begin + size], key=lambda n: len(data.passages[data.pairs[n].positive].text))
-        full, left = _fill(pool, data.pairs, batch_size)
+        full, left = _fill(pool, data.pairs, answering, batch_size)
         rng.shuffle(full)
         result.extend(full)
     if not result:
@@ -137,21 +137,26 @@ def deal(data: PairData, batch_size: int, seed: int) -> list[list[int]]:
     return result
 
 
-def _fill(pool: Sequence[int], pairs: Sequence[Pair], size: int) -> tuple[list[list[int]], list[int]]:
-    """Full batches, and what is left; each pair goes into the first open batch that has neither of its texts."""
+def _fill(
+    pool: Sequence[int], pairs: Sequence[Pair], answering: Mapping[str, set[int]], size: int
+) -> tuple[list[list[int]], list[int]]:
+    """Full batches, and what is left; each pair goes into the first open batch where no passage answers two."""
     full: list[list[int]] = []
-    opened: list[tuple[list[int], set[str | int]]] = []
+    opened: list[tuple[list[int], set[int], set[int]]] = []  # pairs, their passages, and all that answer them
     for number in pool:
-        texts: set[str | int] = {pairs[number].positive, key(pairs[number].question)}
-        batch, seen = next((one for one in opened if not one[1] & texts), ([], set()))
+        pair = pairs[number]
+        answers = answering[key(pair.question)]
+        fits = (one for one in opened if pair.positive not in one[2] and not answers & one[1])
+        batch, passages, answered = next(fits, ([], set(), set()))
         if not batch:
-            opened.append((batch, seen))
+            opened.append((batch, passages, answered))
         batch.append(number)
-        seen |= texts
+        passages.add(pair.positive)
+        answered |= answers
         if len(batch) == size:
             full.append(batch)
             opened = [one for one in opened if one[0] is not batch]
-    return full, [number for batch, _ in opened for number in batch]
+    return full, [number for batch, _, _ in opened for number in batch]
 
 
 def _passes(numbers: range, passes: float, rng: random.Random) -> list[int]:

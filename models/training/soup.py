@@ -60,7 +60,7 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind:
     loaded[-1].network.load_state_dict(mean)
     loaded[-1].save(out / "model")
     record_path, (_, card) = Path(folders[-1]) / RECORD, found[-1]
-    if record_path.is_file() or card:
+    if card is not None:
         record = json.loads(record_path.read_text(encoding="utf-8")) if record_path.is_file() else dict(card.training)
         record["soup"] = dict(zip(sources, weights, strict=True))
         record["soup_trained_on"] = [data.model_dump() for _, c in found if c for data in c.trained_on]

@@ -25,7 +25,7 @@ from models.training.bi_encoder import load_bi_encoder  # noqa: E402
 from models.training.restore_encoder import restore_encoder  # noqa: E402
 from store.errors import Damaged, InvalidInput  # noqa: E402
 from tests.models.judged_files import write_beir, write_squad  # noqa: E402
-from tests.models.tiny import save_tiny_dpr, write_questions  # noqa: E402
+from tests.models.tiny import save_tiny_dpr, write_pairs, write_questions  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning"
@@ -118,6 +118,29 @@ def test_pooling_prefixes_and_length_are_those_of_sentence_transformers(tiny_rea
     options: dict[str, Any] = {"normalize_embeddings": True, "show_progress_bar": False}
     np.testing.assert_allclose(encoder.encode_questions(texts), original.encode_query(texts, **options), atol=1e-3)
     np.testing.assert_allclose(encoder.encode(texts), original.encode_document(texts, **options), atol=1e-3)
+
+
+def test_embeddings_are_cut_to_their_first_dimensions_at_unit_length(tiny_reader: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    load_bi_encoder(str(tiny_reader)).save(source)
+    write_pairs(tmp_path)
+    gate = Gate((tmp_path / "colours",), max_recall_loss=100)
+    compress(str(source), "encoder", tmp_path / "cut", precision=Precision.fp32, dimensions=8, gate=gate)
+    artifact = load_artifact(str(tmp_path / "cut"), "encoder")
+    whole, cut = load_bi_encoder(str(source)).encode(TEXTS)[:, :8], Encoder(artifact, 1).encode(TEXTS)
+    np.testing.assert_allclose(cut, whole / np.linalg.norm(whole, axis=1, keepdims=True), atol=1e-3)
+    metrics = artifact.card.metrics
+    assert metrics["gate_recall@10"] != metrics["gate_fp32_recall@10"], "the gate compares with whole embeddings"
+    with pytest.raises(InvalidInput, match="are cut to 8 of 32 dimensions; train from its source"):
+        restore_encoder(artifact, tmp_path / "restored")
+
+
+@pytest.mark.parametrize("dimensions", [32, 99])
+def test_embeddings_are_cut_to_fewer_dimensions_only(pair: Path, tmp_path: Path, dimensions: int) -> None:
+    with pytest.raises(InvalidInput, match=f"--dimensions {dimensions}: the encoder's embeddings have 32"):
+        compress(str(pair), "encoder", tmp_path / "out", dimensions=dimensions)
+    with pytest.raises(InvalidInput, match="goes with an encoder's whole networks"):
+        compress(str(pair), "encoder", tmp_path / "out", dimensions=8, keep_passages="encoder")
 
 
 def test_what_cannot_be_exported_is_named(tiny_reader: Path, tmp_path: Path) -> None:

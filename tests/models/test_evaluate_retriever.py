@@ -183,6 +183,53 @@ def test_of_a_documents_passages_only_the_best_counts(
     assert ranked["mrr"] == pytest.approx(1 / ranked["first_relevant"], abs=1e-4)
 
 
+def test_a_document_of_many_passages_keeps_no_other_out(
+    tmp_path: Path, encoder: Encoder, report: Callable[..., dict[str, Any]]
+) -> None:
+    texts = {"long": "\n".join(f"The lighthouse was lit on night {n}." for n in range(150)), "short": "A lighthouse."}
+    documents = embedded(encoder, texts, size=36, step=36)
+    collection_of(tmp_path / "data" / "things", encoder, documents).close()
+    path = write_jsonl(tmp_path / "questions.jsonl", [{"question": "lighthouse lit at night", "relevant": ["short"]}])
+    found = report(path, "--collection", "things", "--data", tmp_path / "data", "--retrievers", "sparse,dense")
+    assert found["corpus"]["passages"] > 100
+    assert {scores["recall@3"] for scores in found["retrievers"].values()} == {1}
+
+
+def test_ids_of_passages_are_looked_up(tmp_path: Path, encoder: Encoder, report: Callable[..., dict[str, Any]]) -> None:
+    collection_of(tmp_path / "data" / "things", encoder, embedded(encoder, TEXTS)).close()
+    there = ("--collection", "things", "--data", tmp_path / "data", "--retrievers", "sparse")
+    asked = [{"question": "Who is Marta?", "relevant": ["bakery:1", "bakery:99"]}]
+    found = report(write_jsonl(tmp_path / "passages.jsonl", asked), *there, "--relevance", "passage")
+    assert found["corpus"].items() >= {"judged": 2, "judged_missing": 1}.items()
+
+
+def test_a_question_that_is_a_document_does_not_find_itself(
+    tmp_path: Path, report: Callable[..., dict[str, Any]]
+) -> None:
+    folder = write_beir(tmp_path / "planets")
+    asked = [{"_id": id_, "text": text} for id_, (_, text) in PLANETS.items()]
+    write_jsonl(folder / "queries.jsonl", asked)
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nmars\tjupiter\t1\n", "utf-8")
+    rows = tmp_path / "rows.jsonl"
+    report(folder, "--per-question", rows)
+    (row,) = map(json.loads, rows.read_text("utf-8").splitlines())
+    assert all("mars" not in one["ranking"] and one["ranking"] for one in row["retrievers"].values())
+    assert row["retrievers"]["sparse"]["mrr"] == 1
+
+
+def test_a_retriever_of_a_store_in_memory_is_given_the_corpus(
+    tmp_path: Path, report: Callable[..., dict[str, Any]]
+) -> None:
+    config, name = tmp_path / "bm25.yaml", "haystack.components.retrievers.in_memory:InMemoryBM25Retriever"
+    store = "haystack.document_stores.in_memory.document_store.InMemoryDocumentStore"
+    config.write_text(f"document_store: {{type: {store}, init_parameters: {{}}}}\n", "utf-8")
+    found = report(write_beir(tmp_path / "planets"), "--retrievers", name, "--retriever-config", config, "--at", "1,5")
+    assert found["retrievers"][name]["hit@1"] > 0.6
+    path = write_subjqa(tmp_path / "things.csv")
+    by_product = report(path, "--retrievers", name, "--retriever-config", config, "--at", "1")
+    assert by_product["retrievers"][name]["hit@1"] == 1, "filters are the same"
+
+
 def test_questions_with_a_corpus_of_their_own(tmp_path: Path, report: Callable[..., dict[str, Any]]) -> None:
     texts = write_jsonl(tmp_path / "texts.jsonl", [{"id": id_, "text": text} for id_, (_, text) in PLANETS.items()])
     path = write_jsonl(tmp_path / "questions.jsonl", [{"question": "hottest planet", "relevant": ["venus"]}])
@@ -241,7 +288,14 @@ def test_a_limit_spreads_over_the_questions(tmp_path: Path, report: Callable[...
 
 @pytest.mark.parametrize(
     ("bound", "code"),
-    [("hit@2=0.3", 0), ("hit@2=0.4", 1), (f"{RINGS}:hit@5=1", 0), (f"{RINGS}:recall@3=0.6", 1)],
+    [
+        ("hit@2=0.3", 0),
+        ("hit@2=0.4", 1),
+        ("hit@2=0.33333", 0),
+        ("hit@2=0.33334", 1),  # though 1/3 is 0.3333 in the report
+        (f"{RINGS}:hit@5=1", 0),
+        (f"{RINGS}:recall@3=0.6", 1),
+    ],
 )
 def test_a_bound_that_is_not_met_exits_with_1(tmp_path: Path, bound: str, code: int) -> None:
     folder = write_beir(tmp_path / "planets")
@@ -263,6 +317,8 @@ BAD = [
     (["--relevance", "answer"], "relevance by 'answer' cannot be told here; choose of: document"),
     (["--split", "train"], "has no split 'train'; there are: dev, test"),
     (["--collection", "default"], "brings its own corpus; leave --collection out"),
+    (["--collection", "default", "--index", "i"], "brings its own corpus; leave --collection out"),
+    (["--retrievers", RINGS, "--index", "i"], "none of these retrievers asks a collection of ours"),
     (["--fail-under", "recall"], "is not of the form recall@10=0.9"),
     (["--fail-under", "recall@10=90"], "with a number from 0 to 1"),
     (["--fail-under", "recall@7=0.9"], "is of no metric that is measured here: ndcg@1"),
@@ -301,6 +357,16 @@ def test_judgements_of_another_collection_are_refused(tmp_path: Path) -> None:
     result = run(folder, "--retrievers", "sparse")
     assert result.exit_code == 2
     assert "none of the 1 relevant ids, such as 'pluto', is a document of the corpus" in result.stderr
+
+
+def test_options_that_would_do_nothing_are_refused(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "questions.jsonl", [{"question": "Who?", "relevant": ["a"]}])
+    result = run(path, "--collection", "things", "--index", tmp_path / "i")
+    assert result.exit_code == 2
+    assert "--index keeps the corpus of a source; with --collection there is none" in result.stderr
+    result = run(path, "--collection", "things", "--split", "dev")
+    assert result.exit_code == 2
+    assert "has no splits; --split goes with a folder in BEIR's layout" in result.stderr
 
 
 def test_questions_need_something_to_be_about(tmp_path: Path) -> None:

@@ -139,6 +139,11 @@ BAD_BEIR = [
     ({"qrels/test.tsv": HEADER + "q-rings\tmars\n"}, r"test\.tsv, line 2: 2 cells where the header has 3"),
     ({"qrels/test.tsv": HEADER + "q-rings\tmars\tmuch\n"}, r"test\.tsv, line 2: the grade is 'much'"),
     ({"qrels/test.tsv": HEADER + "q-rings\t\t1\n"}, r"test\.tsv, line 2: 'corpus-id' is empty"),
+    ({"queries.jsonl": '{"_id": "q", "text": "a"}\n' * 2}, r"queries\.jsonl, line 2: another line has the id 'q'"),
+    (
+        {"qrels/test.tsv": HEADER + "q-rings\tmars\t1\n" * 2 + "q-rings\tmars\t2\n"},
+        r"test\.tsv, line 4: 'mars' has another grade for 'q-rings' above",
+    ),
     ({"qrels/test.tsv": HEADER + "q-new\tmars\t1\n"}, r"test\.tsv, line 2: question 'q-new' is not in"),
 ]
 
@@ -164,6 +169,10 @@ BAD_QUESTIONS = [
     ({"question": "Who?", "relevant": {"a": True}}, "the grade is True"),
     ({"question": "Who?", "relevant": {"a": 0.5}}, "the grade is 0.5"),
     ({"question": "Who?", "answers": "Ada"}, "'answers' is 'Ada'"),
+    ({"question": "Who?", "relevant": [None]}, "the id is None"),
+    ({"question": "Who?", "relevant": [{"id": "a"}]}, "the id is {'id': 'a'}"),
+    ({"question": "Who?", "relevant": [""]}, "the id is ''"),
+    ({"question": "Who?", "relevant": ["\ud800"]}, "not JSON"),
     ({"question": "Who?", "answers": [5]}, r"'answers' is \[5\]"),
 ]
 

@@ -29,6 +29,7 @@ def test_what_stands_just_beyond_a_cutoff_does_not_count(at: int) -> None:
         assert found[f"hit@{k}"] == found[f"recall@{k}"] == inside
         assert found[f"precision@{k}"] == pytest.approx(inside / k)
         assert found[f"ndcg@{k}"] == pytest.approx(inside / math.log2(at + 1))
+        assert found[f"map@{k}"] == found[f"mrr@{k}"] == pytest.approx(inside / at)
     assert found["map"] == found["mrr"] == pytest.approx(1 / at)
     assert Ranking(tuple("abcd"), {"abcd"[at - 1]: 1}, 1.0).first_relevant == at
 
@@ -40,6 +41,8 @@ def test_several_relevant_ones_of_different_grades() -> None:
     assert [found[f"precision@{k}"] for k in AT] == pytest.approx([0, 1 / 2, 1 / 3, 2 / 5])
     assert found["mrr"] == 1 / 2
     assert found["map"] == pytest.approx((1 / 2 + 2 / 4) / 3)
+    assert [found[f"mrr@{k}"] for k in AT] == [0, 1 / 2, 1 / 2, 1 / 2]
+    assert [found[f"map@{k}"] for k in AT] == pytest.approx([0, 1 / 6, 1 / 6, 1 / 3])
     ideal = 3 / math.log2(2) + 2 / math.log2(3) + 1 / math.log2(4)
     assert found["ndcg@5"] == pytest.approx((1 / math.log2(3) + 3 / math.log2(5)) / ideal)
     assert found["ndcg@2"] == pytest.approx((1 / math.log2(3)) / (3 / math.log2(2) + 2 / math.log2(3)))
@@ -54,9 +57,9 @@ def test_a_question_for_which_nothing_was_brought_counts_as_0() -> None:
 
 def test_by_answer_there_are_only_metrics_that_need_no_count_of_all_that_is_relevant() -> None:
     names = metric_names("answer", (1, 5))
-    assert names == ["hit@1", "hit@5", "precision@1", "precision@5", "mrr"]
+    assert names == ["hit@1", "hit@5", "precision@1", "precision@5", "mrr@1", "mrr@5", "mrr"]
     values = measure([Ranking(("a", "b"), {"b": 1}, 1.0), Ranking(("a", "b"), {}, 1.0)], names)
-    assert values.tolist() == [[0, 1, 0, 0.2, 0.5], [0, 0, 0, 0, 0]]
+    assert values.tolist() == [[0, 1, 0, 0.2, 0, 0.5, 0.5], [0, 0, 0, 0, 0, 0, 0]]
     assert Ranking(("a", "b"), {}, 1.0).first_relevant is None
 
 
@@ -75,12 +78,12 @@ def random_rankings(count: int, seed: int) -> list[Ranking]:
 
 def test_random_rankings_measure_as_trec_eval_does() -> None:
     rankings, at = random_rankings(200, seed=1), (1, 3, 5, 10, 20)
-    theirs = {"ndcg": "ndcg_cut", "recall": "recall", "hit": "success", "precision": "P"}
+    theirs = {"ndcg": "ndcg_cut", "recall": "recall", "hit": "success", "precision": "P", "map": "map_cut"}
     asked = {f"{name}.{','.join(map(str, at))}" for name in theirs.values()} | {"map", "recip_rank"}
     judged = {str(i): dict(one.relevant) for i, one in enumerate(rankings)}
     run = {str(i): {id_: 1 / rank for rank, id_ in enumerate(one.ids, 1)} for i, one in enumerate(rankings)}
     expected = pytrec_eval.RelevanceEvaluator(judged, asked).evaluate(run)
-    names = metric_names("document", at)
+    names = [name for name in metric_names("document", at) if not name.startswith("mrr@")]  # which it does not have
     for i, row in enumerate(measure(rankings, names)):
         for name, value in zip(names, row, strict=True):
             kind, _, k = name.partition("@")
@@ -102,6 +105,7 @@ def test_random_rankings_measure_as_the_definitions_say() -> None:
             assert found[f"recall@{k}"] == pytest.approx(sum(hits[:k]) / len(ideal))
             assert found[f"precision@{k}"] == pytest.approx(sum(hits[:k]) / k)
             assert found[f"hit@{k}"] == any(hits[:k])
+            assert found[f"mrr@{k}"] == pytest.approx(1 / (hits.index(True) + 1) if any(hits[:k]) else 0)
         assert found["map"] == pytest.approx(
             sum(sum(hits[: i + 1]) / (i + 1) for i, h in enumerate(hits) if h) / len(ideal)
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from models.evaluation.rankings import OURS
 from models.retrieval import Retrieved, RetrieverName, retrieve
 from store.collection import Collection
 from store.options import Options
+from store.reading import Reading
+from store.records import Embedding, Hit
 from tests.store.made import ENCODER, document, embedding
 
 QUESTION = "What is every hall?"
@@ -53,6 +56,21 @@ def test_passages_of_one_text_are_brought_once_with_their_copies(halls: Collecti
     assert len(found) == 20 + 2 + 5
     (one,) = [one for one in found if one.copies]
     assert sorted([one.passage.document.id, *(copy.document.id for copy in one.copies)]) == ["copy0", "copy1", "same"]
+
+
+def test_a_few_copies_are_no_reason_to_search_twice(halls: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+    search = Reading.search_dense
+
+    def counted(self: Reading, embedding: Embedding, limit: int, filters: Any = None) -> list[Hit]:
+        searched.append(limit)
+        return search(self, embedding, limit, filters)
+
+    monkeypatch.setattr(Reading, "search_dense", counted)
+    found = retrieve(halls, None, "x", 4, "dense", embedding=embedding("A hall  is every.")).passages
+    assert len(found) == 4
+    assert len(found[0].copies) == 1
+    assert len(searched) == 1
 
 
 def test_scores_are_of_the_question_itself_and_fall(halls: Collection) -> None:

@@ -106,6 +106,19 @@ def test_no_text_stands_twice_in_a_batch() -> None:
         assert len(pairs) == len({pair.positive for pair in pairs}) == len({pair.question for pair in pairs}) == 4
 
 
+def test_no_passage_of_a_batch_answers_two_of_its_questions() -> None:
+    # Each question has two passages, and shares one with the next.
+    pairs = [Pair(f"question {n}", (n + more) % 40) for n in range(40) for more in (0, 1)]
+    data = PairData(pairs, list(range(80)), [Passage("", f"passage {n}") for n in range(40)])
+    answering = data.answering()
+    dealt = deal(data, 4, seed=1)
+    assert len(dealt) > 15
+    for batch in dealt:
+        brought = {pairs[number].positive for number in batch}
+        assert len(brought) == 4
+        assert all(len(brought & answering[pairs[number].question]) == 1 for number in batch)
+
+
 def test_the_same_seed_deals_the_same_batches() -> None:
     assert deal(many(), 4, seed=1) == deal(many(), 4, seed=1) != deal(many(), 4, seed=2)
 

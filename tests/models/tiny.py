@@ -27,7 +27,7 @@ def save_tiny_distilbert(folder: Path) -> Path:
     from transformers import DistilBertConfig, DistilBertForQuestionAnswering
 
     torch.manual_seed(0)
-    sizes = {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 128}
+    sizes: dict[str, Any] = {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 128}
     config = DistilBertConfig(vocab_size=len(vocabulary()), **sizes)
     DistilBertForQuestionAnswering(config).save_pretrained(folder)
     _save_tokenizer(folder)
