@@ -34,6 +34,7 @@ class Distillation(Section):
     temperature: float = Field(default=2.0, gt=0)
     alpha: float = Field(default=0.7, ge=0, le=1)  # weight of the soft loss; the labels' has 1 - alpha
     hidden: float = Field(default=0.0, ge=0)  # weight of the loss over hidden states, which must be of one size
+    attention: float = Field(default=0.0, ge=0)  # weight of the loss over the last layers' attention, of as many heads
 
 
 class ReaderTraining(Section):
@@ -62,7 +63,7 @@ class ReaderTraining(Section):
     seed: int = 1
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     evaluate_steps: int = Field(default=500, ge=1)
-    evaluate_questions: int = Field(default=400, ge=1)  # of each tuning file, evenly spread
+    evaluate_questions: int = Field(default=400, ge=1)  # of each tuning file, drawn at random, the same ones each time
 
 
 Training = TypeVar("Training", bound=Section)

@@ -1,6 +1,7 @@
 """Knowledge distillation: a student learns from its teachers' softened distributions as well as from the labels.
 
-The soft loss follows Hinton, Vinyals & Dean (2015), the loss over hidden states TinyBERT (Jiao et al. 2020).
+The soft loss follows Hinton, Vinyals & Dean (2015), the loss over hidden states TinyBERT (Jiao et al. 2020), and that
+over the last layers' attention MiniLM (Wang et al. 2020).
 """
 
 import hashlib
@@ -17,27 +18,30 @@ from models.training.config import Distillation
 from models.training.examples import Batch, Example, collate
 from models.training.network import SpanOutput, forward
 
+_LEAST = 1e-6  # of an attention weight whose logarithm is taken
+
 
 class SoftTargets(NamedTuple):
     """What the teachers say of a batch: probabilities at the distillation's temperature."""
 
     start: Tensor  # (batch, length)
     end: Tensor  # (batch, length)
-    hidden: tuple[Tensor, ...]  # the first teacher's; empty where they are not asked for
+    hidden: tuple[Tensor, ...] = ()  # the first teacher's; empty where they are not asked for
+    attention: Tensor | None = None  # likewise
 
 
 def soften(outputs: Sequence[SpanOutput], temperature: float) -> SoftTargets:
-    """The mean of an ensemble's distributions at a temperature; hidden states are those of its first member."""
+    """The mean of an ensemble's distributions at a temperature; what is inside is that of its first member."""
     start = torch.stack([softmax(output.start / temperature, dim=-1) for output in outputs]).mean(0)
     end = torch.stack([softmax(output.end / temperature, dim=-1) for output in outputs]).mean(0)
-    return SoftTargets(start, end, outputs[0].hidden)
+    return SoftTargets(start, end, outputs[0].hidden, outputs[0].attention)
 
 
 class Teachers:
     """An ensemble's targets for any batch.
 
     A window comes by in every pass over its set, and the teachers say the same of it each time, so their distributions
-    are kept: 4 bytes a token. Hidden states are too many to keep, and are computed anew.
+    are kept: 4 bytes a token. Hidden states and attention are too much to keep, and are computed anew.
     """
 
     def __init__(
@@ -51,12 +55,12 @@ class Teachers:
 
     def targets(self, examples: Sequence[Example], batch: Batch) -> SoftTargets:
         """Targets of a batch, given as its examples and as they are collated."""
-        if self._settings.hidden > 0:
-            return self._ask(batch, hidden=True)
+        if self._settings.hidden > 0 or self._settings.attention > 0:
+            return self._ask(batch, self._settings.hidden > 0, self._settings.attention > 0)
         keys = [hashlib.blake2b(example.window.ids.tobytes(), digest_size=16).digest() for example in examples]
         new = {key: example for key, example in zip(keys, examples, strict=True) if key not in self._known}
         if new:
-            asked = self._ask(collate(list(new.values()), pad_id=0), hidden=False)
+            asked = self._ask(collate(list(new.values()), pad_id=0))
             rows = torch.stack([asked.start, asked.end], dim=1).to(torch.float16).cpu().numpy()
             self._known |= {key: row[:, : len(new[key])].copy() for key, row in zip(new, rows, strict=True)}
         padded = np.zeros((2, *batch.ids.shape), dtype=np.float32)
@@ -64,11 +68,13 @@ class Teachers:
             known = self._known[key]
             padded[:, row, : known.shape[1]] = known
         start, end = torch.from_numpy(padded).to(self._device)
-        return SoftTargets(start, end, ())
+        return SoftTargets(start, end)
 
-    def _ask(self, batch: Batch, hidden: bool) -> SoftTargets:
+    def _ask(self, batch: Batch, hidden: bool = False, attention: bool = False) -> SoftTargets:
         with torch.no_grad():
-            outputs = [forward(teacher, batch, self._device, self._dtype, hidden) for teacher in self._ensemble]
+            outputs = [
+                forward(teacher, batch, self._device, self._dtype, hidden, attention) for teacher in self._ensemble
+            ]
             return soften(outputs, self._settings.temperature)
 
 
@@ -95,3 +101,16 @@ def hidden_loss(student: SpanOutput, targets: SoftTargets, mask: Tensor) -> Tens
     where = mask.bool()
     distances = [mse_loss(s[where].float(), t[where].float()) for s, t in zip(student.hidden, chosen, strict=True)]
     return torch.stack(distances).mean()
+
+
+def attention_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
+    """KL divergence of the student's last attention from the teacher's, mean over heads and the tokens that look.
+
+    Args:
+        student: (batch, heads, length, length) its weights.
+        teacher: the same of the teacher.
+        mask: (batch, length) 1 where a token stands.
+    """
+    looking = mask.bool()[:, None].expand(-1, teacher.shape[1], -1)  # (batch, heads, length)
+    ours, theirs = student[looking].float().clamp(min=_LEAST), teacher[looking].float()
+    return kl_div(ours.log(), theirs, reduction="batchmean")

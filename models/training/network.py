@@ -29,6 +29,7 @@ class SpanOutput(NamedTuple):
     start: Tensor  # (batch, length) logits in fp32, positions outside the passage pushed far down
     end: Tensor  # (batch, length)
     hidden: tuple[Tensor, ...] = ()  # each (batch, length, hidden size): the embeddings', then each layer's output
+    attention: Tensor | None = None  # (batch, heads, length, length) of the last layer: each row a distribution
 
 
 class PooledDropout(nn.Module):
@@ -61,8 +62,8 @@ def matmul_attention(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     **_: Any,  # further arguments of transformers' attention interface that do not concern an encoder
-) -> tuple[Tensor, None]:
-    """Attention as three matrix products and a softmax, all in the inputs' own precision."""
+) -> tuple[Tensor, Tensor]:
+    """Attention as three matrix products and a softmax, all in the inputs' own precision; and its weights."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     scores = torch.matmul(query * scale, key.transpose(-1, -2))  # (batch, heads, length, length)
     if attention_mask is not None:
@@ -70,17 +71,20 @@ def matmul_attention(
             attention_mask = torch.where(attention_mask, 0.0, -1e4).to(scores.dtype)
         scores = scores + attention_mask
     weights = torch.softmax(scores, dim=-1, dtype=scores.dtype)
-    return torch.matmul(weights, value).transpose(1, 2).contiguous(), None
+    return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
 
 
-def load_network(base: str, dropout: float, device: torch.device) -> nn.Module:
-    """A question-answering network on a pre-trained encoder; its span head is new where `base` has none."""
+def load_network(base: str, dropout: float, device: torch.device, weights: bool = False) -> nn.Module:
+    """A question-answering network on a pre-trained encoder; its span head is new where `base` has none.
+
+    One whose attention `weights` are asked for computes them wherever it runs.
+    """
     config = AutoConfig.from_pretrained(base)
     # BERT and its kin name them so, or else DistilBERT; in attention they leave sdpa's fast path, and gain nothing here
     rates = {"hidden_dropout_prob": dropout, "dropout": dropout, "qa_dropout": dropout}
     rates |= {"attention_probs_dropout_prob": 0.0, "attention_dropout": 0.0}
     config.update({name: rate for name, rate in rates.items() if hasattr(config, name)})
-    attention = attention_for(device)
+    attention = attention_for(torch.device("cpu") if weights else device)
     network: nn.Module = AutoModelForQuestionAnswering.from_pretrained(
         base, config=config, attn_implementation=attention
     )
@@ -123,9 +127,14 @@ def freeze_embeddings(network: nn.Module) -> None:
 
 
 def forward(
-    network: nn.Module, batch: Batch, device: torch.device, dtype: torch.dtype, hidden: bool = False
+    network: nn.Module,
+    batch: Batch,
+    device: torch.device,
+    dtype: torch.dtype,
+    hidden: bool = False,
+    attention: bool = False,
 ) -> SpanOutput:
-    """A network's logits in fp32, with positions outside the passage pushed far down, and its hidden states."""
+    """A network's logits in fp32, with positions outside the passage pushed far down, and what else is asked for."""
     segments = {"token_type_ids": torch.from_numpy(batch.types).to(device)} if has_segments(network) else {}
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         output = network(
@@ -133,11 +142,14 @@ def forward(
             attention_mask=torch.from_numpy(batch.mask).to(device),
             **segments,
             output_hidden_states=hidden,
+            output_attentions=attention,
         )
     outside = torch.from_numpy(~batch.allowed).to(device)
     start = output.start_logits.float().masked_fill(outside, OUTSIDE)
     end = output.end_logits.float().masked_fill(outside, OUTSIDE)
-    return SpanOutput(start, end, tuple(output.hidden_states) if hidden else ())
+    return SpanOutput(
+        start, end, tuple(output.hidden_states) if hidden else (), output.attentions[-1] if attention else None
+    )
 
 
 def replace_dropout(module: nn.Module) -> None:

@@ -22,7 +22,7 @@ from models.reader import Reader, ReaderSettings
 from models.spans import Logits
 from models.training.checkpoint import RunState, claim
 from models.training.config import Distillation, ReaderTraining
-from models.training.distillation import SoftTargets, Teachers, hidden_loss, soft_loss
+from models.training.distillation import SoftTargets, Teachers, attention_loss, hidden_loss, soft_loss
 from models.training.examples import Batch, Example, batches, build_examples, collate, fingerprint, hide_tokens
 from models.training.network import SpanOutput, forward, freeze_embeddings, keep_layers, load_network
 from models.training.optimization import LinearSchedule, adamw
@@ -59,18 +59,15 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
     tokenizer: Tokenizer = hf_tokenizer.backend_tokenizer
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    network = load_network(base, config.dropout, device)
+    network = load_network(base, config.dropout, device, config.distillation.attention > 0)
     _check_lengths(config, longest_input(network))
     if config.layers:
         keep_layers(network, config.layers)
     if config.freeze_embeddings:
         freeze_embeddings(network)
-    ensemble = [_teacher(name, out / "teacher", tokenizer, device) for name in teachers]
-    if config.distillation.hidden and any(_width(teacher) != _width(network) for teacher in ensemble[:1]):
-        raise InvalidInput(
-            f"hidden = {config.distillation.hidden}: the hidden states of {teachers[0]} have {_width(ensemble[0])} "
-            f"dimensions and those of {config.base} {_width(network)}, so they have no distance; leave it out"
-        )
+    ensemble = [_teacher(name, out / "teacher", config, tokenizer, device) for name in teachers]
+    for name, teacher in zip(teachers, ensemble, strict=True):
+        _check_shapes(config, name, teacher, network)
     teaching = Teachers(ensemble, config.distillation, device, dtype) if ensemble else None
     tuning = {str(path): _sample(read_squad(data / path), config.evaluate_questions) for path in config.tune}
 
@@ -176,27 +173,41 @@ def _loss(
     dtype: torch.dtype,
 ) -> Tensor:
     """The labels' loss, mixed with the teachers' where there are any."""
-    output = forward(network, batch, device, dtype, hidden=targets is not None and bool(targets.hidden))
-    hard = span_loss(output, batch)
     if targets is None:
-        return hard
-    loss = (1 - settings.alpha) * hard + settings.alpha * soft_loss(output, targets, settings.temperature)
+        return span_loss(forward(network, batch, device, dtype), batch)
+    output = forward(network, batch, device, dtype, bool(targets.hidden), targets.attention is not None)
+    hard, soft = span_loss(output, batch), soft_loss(output, targets, settings.temperature)
+    loss = (1 - settings.alpha) * hard + settings.alpha * soft
+    mask = torch.from_numpy(batch.mask).to(device)
     if targets.hidden:
-        loss = loss + settings.hidden * hidden_loss(output, targets, torch.from_numpy(batch.mask).to(device))
+        loss = loss + settings.hidden * hidden_loss(output, targets, mask)
+    if output.attention is not None and targets.attention is not None:
+        loss = loss + settings.attention * attention_loss(output.attention, targets.attention, mask)
     return loss
 
 
-def _teacher(name: str, folder: Path, tokenizer: Tokenizer, device: torch.device) -> nn.Module:
+def _teacher(name: str, folder: Path, config: ReaderTraining, tokenizer: Tokenizer, device: torch.device) -> nn.Module:
     source, _ = model_source(name, folder)
     theirs: Tokenizer = AutoTokenizer.from_pretrained(source).backend_tokenizer
     if theirs.get_vocab() != tokenizer.get_vocab():
         raise InvalidInput(f"teacher {name} has another vocabulary than the student; their tokens must be the same")
-    return load_network(source, 0.0, device).eval().requires_grad_(False)
+    return load_network(source, 0.0, device, config.distillation.attention > 0).eval().requires_grad_(False)
 
 
-def _width(network: nn.Module) -> int:
+def _check_shapes(config: ReaderTraining, name: str, teacher: nn.Module, student: nn.Module) -> None:
+    theirs, own = _shape(teacher), _shape(student)
+    for what, counted in (("hidden", "dimensions"), ("attention", "heads")):
+        weight = getattr(config.distillation, what)
+        if weight and theirs[what] != own[what]:
+            raise InvalidInput(
+                f"{what} = {weight}: {name} has {theirs[what]} {counted} and {config.base} {own[what]}, so the two "
+                "cannot be compared; leave it out"
+            )
+
+
+def _shape(network: nn.Module) -> dict[str, int]:
     settings: Any = network.config
-    return int(settings.hidden_size)
+    return {"hidden": settings.hidden_size, "attention": settings.num_attention_heads}
 
 
 def _check_lengths(config: ReaderTraining, longest: int | None) -> None:

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from models.training.config import Distillation, ReaderTraining, TrainingSet  # noqa: E402
-from models.training.distillation import SoftTargets, Teachers, hidden_loss, soft_loss, soften  # noqa: E402
+from models.training.distillation import SoftTargets, Teachers, attention_loss, hidden_loss, soft_loss, soften  # noqa: E402
 from models.training.examples import Example, collate  # noqa: E402
 from models.training.network import SpanOutput, forward, freeze_embeddings, keep_layers, load_network  # noqa: E402
 from models.training.reader import train_reader  # noqa: E402
@@ -117,9 +117,19 @@ def training(base: Path, passes: float, **settings: Any) -> ReaderTraining:
     return ReaderTraining(base=str(base), train=(chosen,), freeze_embeddings=False, **(given | settings))
 
 
+def test_the_last_attention_is_compared_head_by_head_where_a_token_looks() -> None:
+    teacher, student = torch.full((1, 2, 3, 3), 1 / 3), torch.full((1, 2, 3, 3), 1 / 3)
+    mask = torch.tensor([[1, 1, 0]])
+    torch.testing.assert_close(attention_loss(student, teacher, mask), torch.tensor(0.0))
+    teacher[0, 1, 0] = torch.tensor([0.5, 0.5, 0.0])
+    student[0, 0, 2] = torch.tensor([1.0, 0.0, 0.0])  # padding looks; no one cares
+    divergence = math.log(0.5 * 3)
+    torch.testing.assert_close(attention_loss(student, teacher, mask), torch.tensor(divergence / 4))
+
+
 @pytest.mark.parametrize("hidden", [0.0, 0.1])
 def test_a_run_distils_a_smaller_student(tiny_reader: Path, data: Path, hidden: float) -> None:
-    settings = Distillation(temperature=2.0, alpha=1.0, hidden=hidden)  # alpha 1: the labels are not looked at
+    settings = Distillation(temperature=2.0, alpha=1.0, hidden=hidden, attention=hidden)  # alpha 1: no look at labels
     config = training(tiny_reader, 20, layers=(0,), distillation=settings, tune=(Path("train.json"),), evaluate_steps=2)
     train_reader(config, data, data / "student", [str(tiny_reader), str(tiny_reader)])
     record = json.loads((data / "student" / "model" / "training.json").read_text())
@@ -140,8 +150,12 @@ def test_a_teacher_with_other_tokens_is_refused(tiny_reader: Path, data: Path, t
         train_reader(training(tiny_reader, 1), data, data / "out", [str(other)])
 
 
-def test_hidden_states_of_another_size_are_refused(tiny_reader: Path, data: Path, tmp_path: Path) -> None:
+def test_teachers_of_another_shape_are_refused(tiny_reader: Path, data: Path, tmp_path: Path) -> None:
     other = save_tiny_reader(tmp_path / "wide", hidden_size=48)
     config = training(tiny_reader, 1).model_copy(update={"distillation": Distillation(hidden=1.0)})
-    with pytest.raises(InvalidInput, match=r"have 48 dimensions and those of .* 32, so they have no distance"):
+    heads = config.model_copy(update={"distillation": Distillation(attention=1.0)})
+    many = save_tiny_reader(tmp_path / "many", num_attention_heads=4)
+    with pytest.raises(InvalidInput, match=r"has 4 heads and .* 2, so the two cannot be compared"):
+        train_reader(heads, data, data / "out", [str(many)])
+    with pytest.raises(InvalidInput, match=r"has 48 dimensions and .* 32, so the two cannot be compared"):
         train_reader(config, data, data / "out", [str(other)])

@@ -21,7 +21,9 @@ def test_matmul_attention_equals_torchs_own(masked: str, scaling: float | None) 
     mask = {"no": None, "boolean": allowed, "additive": torch.where(allowed, 0.0, -1e4)}[masked]
     found, weights = matmul_attention(torch.nn.Module(), query, key, value, mask, scaling)
     expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
-    assert weights is None
+    torch.testing.assert_close(weights.sum(-1), torch.ones(3, 2, 11))
+    if mask is not None:
+        assert (weights.masked_select(~allowed.expand_as(weights)) == 0).all()
     torch.testing.assert_close(found, expected.transpose(1, 2), atol=1e-5, rtol=1e-5)
 
 
