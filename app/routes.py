@@ -17,6 +17,7 @@ from app.schemas import (
 )
 from app.state import Service, ServiceDep
 from models.pipeline import check_question
+from models.reranking import reranked
 from models.retrieval import RetrieverName, retrieve
 from store.errors import Unavailable
 
@@ -92,7 +93,7 @@ def ask_by_url(
 
 @router.post("/v1/collections/{collection}/search", tags=["questions"], responses=_PROBLEMS)
 def search(service: ServiceDep, collection: CollectionName, body: SearchRequest) -> SearchResponse:
-    """Find passages without reading them."""
+    """Find passages; the reader looks at them only if it is to rank them again."""
     settings = service.settings
     stored = service.catalog.get(collection)
     question = check_question(body.question)
@@ -105,6 +106,8 @@ def search(service: ServiceDep, collection: CollectionName, body: SearchRequest)
         body.filters,
         per_document=body.per_document or settings.per_document,
     )
+    if body.rerank:
+        retrieval = reranked(question, retrieval, service.answerer.reader)
     return SearchResponse.of(question, retrieval, collection, stored.state())
 
 

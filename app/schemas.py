@@ -44,6 +44,7 @@ class SearchRequest(_Request):
     """A search for passages."""
 
     top_k: Annotated[PassageCount, Field(description="passages at most")] = None
+    rerank: bool = Field(default=False, description="let the reader rank the passages that were found again")
 
 
 class DocumentInfo(BaseModel):
@@ -205,14 +206,15 @@ class SearchResponse(BaseModel):
 
     @classmethod
     def of(cls, question: str, retrieval: Retrieval, collection: str, state: CollectionState) -> "SearchResponse":
-        encode, retrieve = retrieval.encode_ms, retrieval.retrieve_ms
+        encode, retrieve, rerank = retrieval.encode_ms, retrieval.retrieve_ms, retrieval.rerank_ms
         return cls(
             question=question,
             passages=[FoundPassage.of(retrieved) for retrieved in retrieval.passages],
             timings_ms={
                 "encode": round(encode, 2),
                 "retrieve": round(retrieve, 2),
-                "total": round(encode + retrieve, 2),
+                "rerank": round(rerank, 2),
+                "total": round(encode + retrieve + rerank, 2),
             },
             index=IndexInfo.of(collection, state),
         )

@@ -39,6 +39,7 @@ class Retrieval:
     passages: tuple[Retrieved, ...]
     encode_ms: float
     retrieve_ms: float
+    rerank_ms: float = 0.0
 
 
 def retrieve(

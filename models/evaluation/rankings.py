@@ -3,7 +3,7 @@
 import importlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -12,11 +12,14 @@ from models.encoder import Encoder
 from models.evaluation.judgements import Query, Relevance, Text, holds_answer
 from models.evaluation.ranking_metrics import Ranking
 from models.evaluation.terminal import Track, silently
-from models.retrieval import RetrieverName, retrieve
+from models.reader import Reader
+from models.reranking import reranked
+from models.retrieval import Retrieved, RetrieverName, retrieve
 from store.collection import Collection
 from store.errors import InvalidInput, LectorError, NotFound
 
 OURS: tuple[RetrieverName, ...] = get_args(RetrieverName)
+RERANKED = "reranked"  # hybrid, and then the reader
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,22 @@ def ours(collection: Collection, encoder: Encoder, retriever: RetrieverName, per
 
     def search(query: Query, limit: int) -> list[Found]:
         found = retrieve(collection, encoder, query.text, limit, retriever, query.filters, per_document=per_document)
-        retrieved = found.passages
-        passages = (passage for one in retrieved for passage in (one.passage, *one.copies))
-        return [Found(passage.document.id, passage.id, passage.text) for passage in passages]
+        return _found(found.passages)
+
+    return search
+
+
+def by_reader(
+    collection: Collection, encoder: Encoder, reader: Reader, passages: int, per_document: int | None
+) -> Search:
+    """Hybrid retrieval whose first `passages` the reader ranks again; the others follow them as they were."""
+    hybrid = ours(collection, encoder, "hybrid", per_document)
+
+    def search(query: Query, limit: int) -> list[Found]:
+        first = retrieve(collection, encoder, query.text, passages, "hybrid", query.filters, per_document=per_document)
+        found = _found(reranked(query.text, first, reader).passages)
+        there = {one.passage for one in found}
+        return [*found, *(one for one in hybrid(query, limit) if one.passage not in there)]
 
     return search
 
@@ -82,9 +98,8 @@ def load_component(name: str, parameters: Mapping[str, Any], corpus: Sequence[Te
     """
     module, _, attribute = name.partition(":")
     if not module or not attribute:
-        raise InvalidInput(
-            f"unknown retriever {name!r}; choose of {', '.join(OURS)}, or name a class as package.module:Class"
-        )
+        known = ", ".join((*OURS, RERANKED))
+        raise InvalidInput(f"unknown retriever {name!r}; choose of {known}, or name a class as package.module:Class")
     try:
         made = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
@@ -122,6 +137,11 @@ def read_parameters(path: Path) -> dict[str, Any]:
     if not isinstance(parameters, dict) or not all(isinstance(name, str) for name in parameters):
         raise InvalidInput(f"{path} holds {parameters!r:.60}; it has to map names of parameters to their values")
     return parameters
+
+
+def _found(retrieved: Iterable[Retrieved]) -> list[Found]:
+    passages = (passage for one in retrieved for passage in (one.passage, *one.copies))
+    return [Found(passage.document.id, passage.id, passage.text) for passage in passages]
 
 
 def _fill(store: Any, corpus: Sequence[Text]) -> None:

@@ -26,7 +26,7 @@ def evaluate_retriever(
         Path, typer.Argument(help="A BEIR folder, or a file: SQuAD (.json), SubjQA (.csv), questions (.jsonl).")
     ],
     retrievers: Annotated[
-        str, typer.Option(help="Which: sparse, dense, hybrid, Haystack's as package.module:Class.")
+        str, typer.Option(help="Which: sparse, dense, hybrid, reranked, Haystack's as package.module:Class.")
     ] = "sparse,dense,hybrid",
     retriever_config: Annotated[
         Path | None, typer.Option(help="YAML or JSON of such a class's parameters; of several, under their paths.")
@@ -43,6 +43,8 @@ def evaluate_retriever(
     collection: Annotated[str | None, typer.Option(help="The collection that questions are about.")] = None,
     data: Annotated[Path | None, typer.Option(help="Directory of the collections (LECTOR_DATA).")] = None,
     encoder: Annotated[str | None, typer.Option(help="An encoder's name or directory (LECTOR_ENCODER).")] = None,
+    reader: Annotated[str | None, typer.Option(help="The reader that `reranked` asks (LECTOR_READER).")] = None,
+    passages: Annotated[int | None, typer.Option(min=1, help="Passages that it ranks again (LECTOR_PASSAGES).")] = None,
     threads: Annotated[int | None, typer.Option(help="Cores to use; 0 takes all (LECTOR_THREADS).")] = None,
     fail_under: Annotated[
         list[str] | None, typer.Option(help="Exit with 1 below it: recall@10=0.9, or hybrid:recall@10=0.9.")
@@ -54,18 +56,21 @@ def evaluate_retriever(
     """How well retrievers find what is relevant: nDCG, recall, hits, MAP, MRR, with intervals and significance."""
     from models.evaluation.corpus import corpus_name
     from models.evaluation.ranking_metrics import metric_names
-    from models.evaluation.rankings import read_parameters
+    from models.evaluation.rankings import RERANKED, read_parameters
     from models.evaluation.retriever_report import Bound, figures, lines, plot, tables
     from models.evaluation.retriever_run import Place, corpus_counts, evaluate, searches
     from models.evaluation.sources import read_judgements, read_texts, split_of
     from models.evaluation.squad import spread
     from models.settings import Settings
+    from store.errors import InvalidInput
 
     with errors_shown("lector evaluate retriever"):
         check_installed("ir_measures", *(["matplotlib"] if plot_out else []))
         check_outputs(json_out, per_question, plot_out)
-        settings = Settings.load(data=data, encoder=encoder, threads=threads)
+        settings = Settings.load(data=data, encoder=encoder, reader=reader, passages=passages, threads=threads)
         names, cutoffs, track = names_in(retrievers), numbers_in(at), with_bars()
+        if RERANKED not in names and (reader or passages):
+            raise InvalidInput(f"--reader and --passages are for the retriever {RERANKED}; name it, or leave them out")
         judgements = read_judgements(source, split_of(source, split, "test"), corpus)
         by = judgements.relevance(relevance)
         bounds = [Bound.of(text, names, metric_names(by, cutoffs)) for text in fail_under or []]

@@ -10,9 +10,10 @@ from models.encoder import Encoder
 from models.evaluation.corpus import existing, indexed
 from models.evaluation.judgements import Judgements, Query, Relevance
 from models.evaluation.ranking_metrics import measure, metric_names
-from models.evaluation.rankings import OURS, Search, haystack, load_component, ours, rank
+from models.evaluation.rankings import OURS, RERANKED, Search, by_reader, haystack, load_component, ours, rank
 from models.evaluation.retriever_report import Evaluation
 from models.evaluation.terminal import Track, silently
+from models.reader import load_reader
 from models.settings import Settings
 from store.collection import Collection
 from store.errors import InvalidInput
@@ -72,7 +73,7 @@ def searches(
         InvalidInput: there are parameters, but no class to take them, or a place, but no retriever of ours to look
             there; and errors as of `load_component`, `opened`.
     """
-    classes = [name for name in names if name not in OURS]
+    classes = [name for name in names if name not in (*OURS, RERANKED)]
     if parameters and not classes:
         raise InvalidInput("parameters of a retriever's class go with one that is named as package.module:Class")
     corpus = place.judgements.corpus
@@ -85,6 +86,9 @@ def searches(
     per_document = 1 if relevance == "document" else None
     with opened(place, settings, track) as (collection, encoder):
         asked |= {name: ours(collection, encoder, name, per_document) for name in OURS if name in names}
+        if RERANKED in names:
+            reader = load_reader(settings.reader, settings.threads)
+            asked[RERANKED] = by_reader(collection, encoder, reader, settings.passages, per_document)
         yield {name: asked[name] for name in names}, collection
 
 

@@ -22,6 +22,18 @@ def test_search_returns_passages_without_reading_them(client: TestClient) -> Non
     assert body["index"]["passages"] == 2
 
 
+def test_a_search_may_be_ranked_again_by_the_reader(client: TestClient) -> None:
+    search = {"question": "Who learned the craft in Vienna?"}
+    plain = client.post("/v1/collections/default/search", json=search).json()
+    again = client.post("/v1/collections/default/search", json={**search, "rerank": True}).json()
+    assert plain["timings_ms"]["rerank"] == 0 < again["timings_ms"]["rerank"]
+    assert again["timings_ms"]["total"] > again["timings_ms"]["rerank"]
+    assert {one["passage_id"] for one in again["passages"]} == {one["passage_id"] for one in plain["passages"]}
+    scores = [one["scores"]["retriever"] for one in again["passages"]]
+    assert scores == sorted(scores, reverse=True)
+    assert scores != [one["scores"]["retriever"] for one in plain["passages"]]
+
+
 def test_a_search_may_limit_the_passages_of_a_document(client: TestClient) -> None:
     search = {"question": "rye bread", "per_document": 1}
     found = client.post("/v1/collections/default/search", json=search).json()["passages"]

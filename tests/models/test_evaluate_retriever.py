@@ -70,6 +70,17 @@ def test_a_beir_folder_by_our_three_retrievers(tmp_path: Path, report: Callable[
     assert questions[0]["retrievers"]["sparse"]["first_relevant"] == 1
 
 
+def test_the_reader_may_rank_again(tmp_path: Path, report: Callable[..., dict[str, Any]]) -> None:
+    path, rows = write_squad(tmp_path / "planets.json"), tmp_path / "rows.jsonl"
+    found = report(path, "--retrievers", "hybrid,reranked", "--passages", 3, "--per-question", rows)
+    assert found["retrievers"]["reranked"]["recall@1"] == 1
+    assert found["retrievers"]["reranked"]["latency_ms"]["p50"] > found["retrievers"]["hybrid"]["latency_ms"]["p50"]
+    for row in map(json.loads, rows.read_text("utf-8").splitlines()):
+        hybrid, again = (row["retrievers"][name]["ranking"] for name in ("hybrid", "reranked"))
+        assert sorted(again) == sorted(hybrid)
+        assert again[3:] == hybrid[3:], "what it did not look at stays"
+
+
 def test_a_haystack_retriever_is_judged_by_the_ids_of_its_documents(
     tmp_path: Path, report: Callable[..., dict[str, Any]]
 ) -> None:
@@ -306,7 +317,8 @@ def test_a_bound_that_is_not_met_exits_with_1(tmp_path: Path, bound: str, code: 
 
 
 BAD = [
-    (["--retrievers", "spares"], "unknown retriever 'spares'; choose of hybrid, sparse, dense, or name a class"),
+    (["--retrievers", "spares"], "unknown retriever 'spares'; choose of hybrid, sparse, dense, reranked, or name a"),
+    (["--passages", "5"], "--reader and --passages are for the retriever reranked; name it"),
     (["--retrievers", "nowhere:Retriever"], "there is no retriever 'nowhere:Retriever'"),
     (["--retrievers", "tests.models.retrievers:None_"], "there is no retriever"),
     (["--retrievers", FIXED], "cannot be made with the parameters {}"),
