@@ -7,6 +7,7 @@ as "no answer", which is right where the question has none.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -78,6 +79,7 @@ def score(predictions: Sequence[Prediction], null_threshold: float) -> dict[str,
         return mean_points(predictions, None)
     has, none = mean_points(answerable, null_threshold), mean_points(unanswerable, null_threshold)
     best_f1, best_threshold = best_null_threshold(predictions)
+    best_em, best_em_threshold = best_null_threshold(predictions, metric="em")
     return {
         **mean_points(predictions, null_threshold),
         "has_answer_n": len(answerable),
@@ -88,6 +90,8 @@ def score(predictions: Sequence[Prediction], null_threshold: float) -> dict[str,
         "null_threshold": null_threshold,
         "best_f1": best_f1,
         "best_null_threshold": best_threshold,
+        "best_em": best_em,
+        "best_em_null_threshold": best_em_threshold,
     }
 
 
@@ -98,12 +102,14 @@ def mean_points(predictions: Sequence[Prediction], null_threshold: float | None)
     return {"n": len(predictions), "em": round(em, 2), "f1": round(f1, 2)}
 
 
-def best_null_threshold(predictions: Sequence[Prediction], balanced: bool = False) -> tuple[float, float]:
-    """The highest F1 (percent) that any null threshold gives, and that threshold in log-odds.
+def best_null_threshold(
+    predictions: Sequence[Prediction], balanced: bool = False, metric: Literal["em", "f1"] = "f1"
+) -> tuple[float, float]:
+    """The highest EM or F1 (percent) that any null threshold gives, and that threshold in log-odds.
 
-    Going through predictions by falling answer odds, each next one is answered: that gains its F1, or loses the point
-    that refusing it would have earned. `balanced` gives answerable and unanswerable questions the same total weight,
-    however many there are of each; F1 is then the mean of both kinds' own.
+    Going through predictions by falling answer odds, each next one is answered: that gains its score, or loses the
+    point that refusing it would have earned. `balanced` gives answerable and unanswerable questions the same total
+    weight, however many there are of each; the score is then the mean of both kinds' own.
     """
     order = sorted(predictions, key=lambda p: -p.answer_odds)
     odds = np.array([p.answer_odds for p in order])
@@ -113,8 +119,8 @@ def best_null_threshold(predictions: Sequence[Prediction], balanced: bool = Fals
     weights = np.full(len(order), 1 / len(order))
     if balanced:
         weights = sum(kind / (len(kinds) * kind.sum()) for kind in kinds)
-    f1 = np.array([p.f1 for p in order])
-    gains = weights * np.where(answerable, f1, -1.0)
+    earned = np.array([getattr(p, metric) for p in order])
+    gains = weights * np.where(answerable, earned, -1.0)
     totals = weights[~answerable].sum() + np.concatenate([[0.0], np.cumsum(gains)])
     tied = np.concatenate([[False], odds[1:] == odds[:-1], [False]])
     best = int(np.argmax(np.where(tied, -np.inf, totals)))  # no threshold divides equal odds

@@ -72,6 +72,9 @@ def test_scores_are_means_over_questions_of_each_kind(predictions: list[Predicti
     assert result["no_answer_accuracy"] == pytest.approx(f1_at(none, threshold), abs=0.01)
     assert result["has_answer_f1"] == pytest.approx(f1_at(has, threshold) if has else 0.0, abs=0.01)
     assert result["best_f1"] >= result["f1"] - 0.01
+    at_best = score(predictions, result["best_em_null_threshold"])
+    assert result["best_em"] == pytest.approx(at_best["em"], abs=0.01)
+    assert result["best_em"] >= max(result["em"], score(predictions, result["best_null_threshold"])["em"]) - 0.01
 
 
 def test_scores_by_hand() -> None:
