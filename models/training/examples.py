@@ -13,7 +13,6 @@ from tokenizers import Tokenizer
 from models.evaluation.squad import Question, in_share, read_squad
 from models.normalization import normalize_answer
 from models.training.config import ReaderTraining, TrainingSet
-from models.training.swaps import swaps
 from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
 from store.errors import InvalidInput
 from store.sparse import SparseIndex
@@ -58,9 +57,7 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
     held_back = {q.context for c in config.train for q in files[c.file] if in_share(q.context, c.hold_back)}
     for chosen in config.train:
         questions = _draw([q for q in files[chosen.file] if q.context not in held_back], chosen, rng)
-        answerable = [question for question in questions if question.answers]
         questions += _negatives(questions, chosen.negatives, rng)
-        questions += _swaps(answerable, chosen.swaps, rng)
         passages = dict.fromkeys(q.context for q in questions)
         tokenized = dict(zip(passages, tokenize(tokenizer, list(passages)), strict=True))
         max_length, doc_stride = chosen.max_length or config.max_length, chosen.doc_stride or config.doc_stride
@@ -150,12 +147,6 @@ def _fill(pool: Sequence[Example], batch_tokens: int) -> Iterator[list[Example]]
 def _draw(questions: list[Question], chosen: TrainingSet, rng: random.Random) -> list[Question]:
     whole, part = divmod(chosen.passes, 1)
     return questions * int(whole) + rng.sample(questions, round(part * len(questions)))
-
-
-def _swaps(questions: list[Question], share: float, rng: random.Random) -> list[Question]:
-    """As many questions with a mention exchanged as that share of the questions, or all that can be made of them."""
-    made = [swapped for question in dict.fromkeys(questions) for swapped in swaps(question)] if share else []
-    return rng.sample(made, min(round(share * len(questions)), len(made)))
 
 
 def _negatives(questions: list[Question], share: float, rng: random.Random) -> list[Question]:
