@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from models.compression.precision import Precision
-from models.evaluation.terminal import check_installed, errors_shown
+from models.evaluation.terminal import TRAINING_PACKAGES, check_installed, errors_shown
 from store.errors import LectorError
 
 FAILED, TOO_LOSSY = 2, 1  # exit codes
-TRAINING_PACKAGES = ("torch", "transformers", "sentence_transformers", "onnx", "tqdm")  # of the extra `train`
 
 
 class ModelKind(StrEnum):

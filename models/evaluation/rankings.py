@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from models.encoder import Encoder
+from models.encoder import Encoder, join_titles
 from models.evaluation.judgements import Query, Relevance, Text, holds_answer
 from models.evaluation.ranking_metrics import Ranking
 from models.evaluation.terminal import Track, silently
@@ -150,8 +150,13 @@ def _fill(store: Any, corpus: Sequence[Text]) -> None:
     from haystack.document_stores.in_memory import InMemoryDocumentStore
 
     if isinstance(store, InMemoryDocumentStore):
-        texts = ((text, f"{text.title}\n{text.text}" if text.title else text.text) for text in corpus)
-        store.write_documents([Document(id=text.id, content=content, meta=dict(text.meta)) for text, content in texts])
+        contents = join_titles([text.text for text in corpus], [text.title for text in corpus], "\n")
+        store.write_documents(
+            [
+                Document(id=text.id, content=content, meta=dict(text.meta))
+                for text, content in zip(corpus, contents, strict=True)
+            ]
+        )
 
 
 def rank(

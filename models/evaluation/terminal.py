@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FAILED, INTERRUPTED = 2, 130  # exit codes
 WIDTH = 140  # of tables that are not written to a terminal
+TRAINING_PACKAGES = ("torch", "transformers", "sentence_transformers", "onnx", "tqdm")  # what no training is without
 
 Track = Callable[[Sequence[Any], str], Iterable[Any]]  # steps and what they are, to the same steps
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from models.compression.command import TRAINING_PACKAGES, ModelKind
-from models.evaluation.terminal import check_installed
+from models.compression.command import ModelKind
+from models.evaluation.terminal import TRAINING_PACKAGES, check_installed
 from store.errors import LectorError
 
 train = typer.Typer(help="Train a model; needs the extra `train`.", no_args_is_help=True)

@@ -60,8 +60,9 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind:
     loaded[-1].network.load_state_dict(mean)
     loaded[-1].save(out / "model")
     record_path, (_, card) = Path(folders[-1]) / RECORD, found[-1]
-    if card is not None:
-        record = json.loads(record_path.read_text(encoding="utf-8")) if record_path.is_file() else dict(card.training)
+    of_artifact = dict(card.training) if card else {}
+    record = json.loads(record_path.read_text(encoding="utf-8")) if record_path.is_file() else of_artifact
+    if record:  # an artifact of someone else's model has none
         record["soup"] = dict(zip(sources, weights, strict=True))
         record["soup_trained_on"] = [data.model_dump() for _, c in found if c for data in c.trained_on]
         (out / "model" / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")

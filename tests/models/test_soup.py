@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch")
 
 from transformers import AutoModelForQuestionAnswering, BertConfig, BertForQuestionAnswering  # noqa: E402
 
+from models.compression.compress import compress  # noqa: E402
+from models.compression.precision import Precision  # noqa: E402
 from models.training.bi_encoder import load_bi_encoder  # noqa: E402
 from models.training.soup import make_soup  # noqa: E402
 from models.training.source import model_source  # noqa: E402
@@ -59,6 +61,13 @@ def test_the_record_is_the_last_ones_with_the_sets_of_all(ones_and_threes: list[
     assert card is not None
     assert card.training == last | {"soup": {ones_and_threes[0]: 1, ones_and_threes[1]: 2}}
     assert [(data.name, data.passes) for data in card.trained_on] == [("b.json", 1.5), ("a.json", 2.0)]
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_a_soup_with_an_artifact_of_no_training_has_no_record(tiny_reader: Path, tmp_path: Path) -> None:
+    artifact = compress(str(tiny_reader), "reader", tmp_path / "artifact", precision=Precision.fp32)
+    make_soup([str(tiny_reader), str(artifact.folder)], [], tmp_path / "soup")
+    assert not (tmp_path / "soup" / "model" / "training.json").exists()
 
 
 def test_a_soup_of_encoders_lies_between_them(tiny_reader: Path, tmp_path: Path) -> None:
