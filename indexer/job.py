@@ -15,7 +15,7 @@ from typing import Protocol
 from indexer import demo
 from indexer.convert import Converted, convert
 from indexer.sources import covers, find_files
-from indexer.split import split
+from indexer.split import Passage, split
 from models.encoder import Encoder
 from store.collection import Collection
 from store.errors import LectorError
@@ -23,7 +23,7 @@ from store.records import NewDocument, NewPassage
 
 WORDS = 100  # of a passage
 OVERLAP = 20  # words that a passage shares with the one before
-CONVERSION = 1  # to be raised when converted text or passages change, so that files are read again
+CONVERSION = 2  # to be raised when converted text or passages change, so that files are read again
 PASSAGES_AT_ONCE = 64
 
 
@@ -137,7 +137,7 @@ def _embed(
     for begin in range(0, len(parts), PASSAGES_AT_ONCE):
         some = parts[begin : begin + PASSAGES_AT_ONCE]
         texts = [converted.text[part.start : part.end] for part in some]
-        for part, embedding in zip(some, encoder.encode(texts, [converted.title] * len(texts)), strict=True):
+        for part, embedding in zip(some, encoder.encode(texts, _titles(converted.title, some)), strict=True):
             passages.append(NewPassage(part.start, part.end, embedding, _page(converted.pages, part.start)))
         progress.passages(len(some))
     return NewDocument(
@@ -149,6 +149,11 @@ def _embed(
         meta=converted.meta,
         fingerprint=fingerprint,
     )
+
+
+def _titles(title: str, passages: Sequence[Passage]) -> list[str]:
+    """What passages are embedded with: their document's title, and the heading of the section that they go on with."""
+    return ["\n".join(dict.fromkeys(filter(None, (title, passage.heading)))) for passage in passages]
 
 
 def _grouped(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:

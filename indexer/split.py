@@ -30,6 +30,7 @@ class Passage:
 
     start: int
     end: int
+    heading: str = ""  # of the section that it goes on with; none where it begins with one
 
 
 class Atom(NamedTuple):
@@ -62,10 +63,16 @@ def split(text: str, words: int = 100, overlap: int = 20, breaks: Sequence[int] 
     atoms = [atom for unit in units(text, sorted(breaks)) for atom in _atoms(text, unit, 2 * words, 2 * overlap)]
     passages = []
     first = last = 0
+    heading = ""
     while last < len(atoms):
         last = _end(atoms, first, last + 1, 2 * words)
-        passages.append(Passage(atoms[first].start, atoms[last - 1].end))
-        first = _next_start(atoms, first, last, 2 * words, 2 * overlap)
+        above = "" if atoms[first].heading else heading
+        passages.append(Passage(atoms[first].start, atoms[last - 1].end, above))
+        start = _next_start(atoms, first, last, 2 * words, 2 * overlap)
+        headings = [atom for atom in atoms[first:start] if atom.heading]
+        if headings:
+            heading = text[headings[-1].start : headings[-1].end].splitlines()[0]
+        first = start
     return passages
 
 

@@ -62,7 +62,7 @@ def try_all(
     depth: int,
     track: Track = silently,
 ) -> Floats:
-    """The metric of each question by each candidate: (questions, candidates). Rankings are `depth` passages deep.
+    """The metric of each question by each candidate: (questions, candidates). Rankings are `depth` deep.
 
     What the candidates have in common is searched once; all of them see one generation.
     """
@@ -106,10 +106,20 @@ def _rankings(
 ) -> list[Ranking]:
     deepest = max(depth, *(options.depth for options in candidates))
     asked = _each_once(searches(reading, query.text, deepest, query.filters))
-    numbers = [ordered(rank(asked, embedding, options).fused)[:depth] for options in candidates]
+    numbers = [ordered(rank(asked, embedding, options).fused) for options in candidates]
     passages = reading.passages(list(dict.fromkeys(chain(*numbers))))
     found = {n: Found(passage.document.id, passage.id, passage.text) for n, passage in passages.items()}
-    return [ranking([found[n] for n in some], query, relevance, 0.0) for some in numbers]
+    return [ranking(_first([found[n] for n in some], relevance, depth), query, relevance, 0.0) for some in numbers]
+
+
+def _first(found: Sequence[Found], relevance: Relevance, depth: int) -> list[Found]:
+    """The first of them; where documents are ranked, one of each, so that a long one keeps no other out."""
+    if relevance != "document":
+        return list(found[:depth])
+    best: dict[str, Found] = {}
+    for one in found:
+        best.setdefault(one.document, one)
+    return list(best.values())[:depth]
 
 
 def _each_once(asked: Searches) -> Searches:

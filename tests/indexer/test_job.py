@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from indexer.job import Report, index_paths
@@ -67,6 +68,20 @@ def test_passages_lie_in_their_documents_and_are_found(collection: Collection, e
     assert passage.document.meta["year"] == 2000
     nearest = collection.search_dense(encoder.encode(["Which fruit is red?"])[0], 1)
     assert [h.number for h in nearest] == [hit.number]
+
+
+def test_passages_are_embedded_with_their_title_and_the_heading_above_them(
+    collection: Collection, encoder: Encoder, tmp_path: Path
+) -> None:
+    sentences = " ".join(f"The pear number {i} is green and hangs on a branch of its own." for i in range(15))
+    (tmp_path / "fruit.md").write_text(f"# Fruit\n\nIt grows on trees.\n\n## Pears\n\n{sentences}", encoding="utf-8")
+    index(collection, encoder, tmp_path / "fruit.md")
+    numbers = [1, 2, 3]
+    texts = [collection.passages(numbers)[number].text for number in numbers]
+    assert [text.split()[0] for text in texts] == ["Fruit", "The", "The"]
+    expected = encoder.encode(texts, ["Fruit", "Fruit\nPears", "Fruit\nPears"])
+    stored = collection.embeddings(numbers)
+    assert np.array_equal([stored[number] for number in numbers], expected)
 
 
 def test_unchanged_files_are_skipped_and_changed_ones_replaced(

@@ -105,6 +105,17 @@ def test_passage_begins_with_its_heading() -> None:
     assert passages(text, words=12, overlap=6)[1].startswith("The heading\n\nEight nine ten.")
 
 
+def test_passage_that_goes_on_with_a_section_knows_its_heading() -> None:
+    text = "One two three four.\n\nFirst\n=====\n\nFive six seven eight. Nine ten eleven twelve.\n\nSecond\n\nThe end."
+    found = [(text[p.start : p.end], p.heading) for p in split(text, words=6, overlap=0)]
+    assert found == [
+        ("One two three four.", ""),
+        ("First\n=====\n\nFive six seven eight.", ""),
+        ("Nine ten eleven twelve.", "First"),
+        ("Second\n\nThe end.", ""),
+    ]
+
+
 def test_paragraph_end_in_the_first_half_is_passed() -> None:
     text = "One two.\n\nThree four five six. Seven eight nine ten eleven."
     assert passages(text, words=8)[0] == "One two.\n\nThree four five six."

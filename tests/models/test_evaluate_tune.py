@@ -16,6 +16,7 @@ from models.evaluation.tuning import choose, grid
 from store.catalog import Catalog
 from store.errors import InvalidInput
 from store.options import Options
+from store.records import NewDocument, NewPassage
 from tests.models.judged_files import write_beir, write_jsonl
 
 pytest.importorskip("ir_measures")
@@ -149,6 +150,27 @@ def test_a_collection_that_is_there_is_tuned_by_its_answers(
     found = report("tune", path, "--collection", name, "--data", tmp_path, "--metric", "hit@1", "--limit", 10)
     assert (found["relevance"], found["questions"], found["best"]["value"]) == ("answer", 10, 1)
     assert found["corpus"]["collection"] == name
+
+
+def test_a_long_document_keeps_no_other_out(
+    tmp_path: Path, report: Callable[..., dict[str, Any]], encoder: Encoder
+) -> None:
+    texts = [f"{name} lies by the river." for name in NAMES]
+    loud = ["Which town lies by the river?" + " " * i + "." for i in range(120)]
+    catalog = Catalog(tmp_path, encoder.identity)
+    collection = catalog.create("towns")
+    for id_, parts in [("loud", loud), *zip(NAMES, ([text] for text in texts), strict=True)]:
+        ends = np.cumsum([len(part) for part in parts]).tolist()
+        spans = zip([0, *ends], ends, encoder.encode(parts), strict=False)
+        collection.write([NewDocument(id_, "".join(parts), tuple(NewPassage(*span) for span in spans))])
+    catalog.close()
+    questions = [{"question": "Which town lies by the river?", "relevant": [name]} for name in NAMES]
+    path = write_jsonl(tmp_path / "questions.jsonl", questions)
+    asked = (path, "--collection", "towns", "--data", tmp_path)
+    tried = report("tune", *asked, "--metric", "mrr")
+    evaluated = report("retriever", *asked, "--retrievers", "hybrid")
+    assert tried["present"]["value"] == pytest.approx(evaluated["retrievers"]["hybrid"]["mrr"], abs=1e-4)
+    assert tried["present"]["value"] == pytest.approx(np.mean([1 / rank for rank in range(2, 14)]), abs=1e-4)
 
 
 @pytest.mark.parametrize(
