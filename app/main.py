@@ -8,13 +8,13 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from app import problems, routes
-from app.settings import ServiceSettings
 from app.state import Service
+from models.settings import Settings
 
 DESCRIPTION = "Ask a question, get verbatim spans of your documents, with offsets and a confidence."
 
 
-def create_app(settings: ServiceSettings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None) -> FastAPI:
     """The service over the collections in `settings.data`; without settings, those of the environment.
 
     Models are loaded when it starts, and a model that cannot be loaded stops the start. Collections are opened beside
@@ -23,7 +23,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = await asyncio.to_thread(Service.start, settings or ServiceSettings.load())
+        service = await asyncio.to_thread(Service.start, settings or Settings.load())
         app.state.service = service
         opening = asyncio.create_task(asyncio.to_thread(service.open_all))
         try:

@@ -14,16 +14,17 @@ from app.schemas import (
     QuestionText,
     SearchRequest,
     SearchResponse,
+    StoredDocument,
 )
 from app.state import Service, ServiceDep
 from models.pipeline import check_question
 from models.reranking import reranked
 from models.retrieval import RetrieverName, retrieve
-from store.errors import Unavailable
+from store.errors import LectorError, Unavailable
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {"application/problem+json": {}}, "description": description}
-    for status, description in ((404, "No such collection"), (422, "The request breaks a rule"))
+    for status, description in ((404, "No such collection or document"), (422, "The request breaks a rule"))
 }
 
 router = APIRouter()
@@ -47,15 +48,31 @@ def ready(service: ServiceDep) -> dict[str, str]:
     if service.unopened is None:
         raise Unavailable("collections are being opened; ask again in a moment")
     if service.unopened:
+        service.open_all()  # they may have been mended
+    if service.unopened:
         raise Unavailable("; ".join(f"collection {name}: {why}" for name, why in service.unopened.items()))
     return {"status": "ready"}
 
 
 @router.get("/v1/collections", tags=["collections"])
 def list_collections(service: ServiceDep) -> CollectionList:
-    """All collections and their sizes."""
-    states = {name: service.catalog.get(name).state() for name in service.catalog.names()}
-    return CollectionList(collections=[IndexInfo.of(name, state) for name, state in states.items()])
+    """All collections and their sizes, and those that cannot be opened."""
+    opened, unopened = [], {}
+    for name in service.catalog.names():
+        try:
+            opened.append(IndexInfo.of(name, service.catalog.get(name).state()))
+        except LectorError as error:
+            unopened[name] = str(error)
+    return CollectionList(collections=opened, unopened=unopened)
+
+
+@router.get("/v1/collections/{collection}/documents/{document:path}", tags=["collections"], responses=_PROBLEMS)
+def document(service: ServiceDep, collection: CollectionName, document: str) -> StoredDocument:
+    """A document as it is stored: the text that all offsets count in, by the id that answers name."""
+    with service.catalog.get(collection).reading() as reading:
+        text = reading.document_text(document)
+        (found,) = reading.documents({"field": "id", "operator": "==", "value": document})
+    return StoredDocument.of(found, text)
 
 
 @router.post("/v1/collections/{collection}/ask", tags=["questions"], responses=_PROBLEMS)
@@ -95,10 +112,9 @@ def ask_by_url(
 def search(service: ServiceDep, collection: CollectionName, body: SearchRequest) -> SearchResponse:
     """Find passages; the reader looks at them only if it is to rank them again."""
     settings = service.settings
-    stored = service.catalog.get(collection)
     question = check_question(body.question)
     retrieval = retrieve(
-        stored,
+        service.catalog.get(collection),
         service.answerer.encoder,
         question,
         body.top_k or settings.passages,
@@ -108,7 +124,7 @@ def search(service: ServiceDep, collection: CollectionName, body: SearchRequest)
     )
     if body.rerank:
         retrieval = reranked(question, retrieval, service.answerer.reader)
-    return SearchResponse.of(question, retrieval, collection, stored.state())
+    return SearchResponse.of(question, retrieval, collection)
 
 
 def _ask(service: Service, collection: str, body: AskRequest) -> AskResponse:

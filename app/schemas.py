@@ -8,6 +8,7 @@ from models.pipeline import LONGEST_QUESTION, Outcome
 from models.pipeline import Answer as FoundAnswer
 from models.retrieval import Retrieval, Retrieved, RetrieverName
 from store.reading import CollectionState
+from store.records import Document
 
 QuestionText = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION, description="in words, as to a person")]
 Filters = Annotated[
@@ -57,8 +58,7 @@ class DocumentInfo(BaseModel):
     content_hash: str
 
     @classmethod
-    def of(cls, retrieved: Retrieved) -> "DocumentInfo":
-        document = retrieved.passage.document
+    def of(cls, document: Document) -> "DocumentInfo":
         return cls(
             id=document.id,
             title=document.title,
@@ -66,6 +66,17 @@ class DocumentInfo(BaseModel):
             meta=dict(document.meta),
             content_hash=document.content_hash,
         )
+
+
+class StoredDocument(BaseModel):
+    """A document and its whole text."""
+
+    document: DocumentInfo
+    text: str
+
+    @classmethod
+    def of(cls, document: Document, text: str) -> "StoredDocument":
+        return cls(document=DocumentInfo.of(document), text=text)
 
 
 class Context(BaseModel):
@@ -115,7 +126,7 @@ class Answer(BaseModel):
             confidence=round(found.confidence, 4),
             start=found.start,
             end=found.end,
-            document=DocumentInfo.of(found.retrieved),
+            document=DocumentInfo.of(passage.document),
             context=Context(text=passage.text, start=passage.start, end=passage.end),
             page=passage.page,
             passage_id=passage.id,
@@ -143,7 +154,7 @@ class FoundPassage(BaseModel):
             text=passage.text,
             start=passage.start,
             end=passage.end,
-            document=DocumentInfo.of(retrieved),
+            document=DocumentInfo.of(passage.document),
             page=passage.page,
             passage_id=passage.id,
             scores=_scores(retrieved, None),
@@ -205,7 +216,7 @@ class SearchResponse(BaseModel):
     index: IndexInfo
 
     @classmethod
-    def of(cls, question: str, retrieval: Retrieval, collection: str, state: CollectionState) -> "SearchResponse":
+    def of(cls, question: str, retrieval: Retrieval, collection: str) -> "SearchResponse":
         encode, retrieve, rerank = retrieval.encode_ms, retrieval.retrieve_ms, retrieval.rerank_ms
         return cls(
             question=question,
@@ -216,7 +227,7 @@ class SearchResponse(BaseModel):
                 "rerank": round(rerank, 2),
                 "total": round(encode + retrieve + rerank, 2),
             },
-            index=IndexInfo.of(collection, state),
+            index=IndexInfo.of(collection, retrieval.state),
         )
 
 
@@ -224,6 +235,7 @@ class CollectionList(BaseModel):
     """All collections."""
 
     collections: list[IndexInfo]
+    unopened: dict[str, str] = Field(description="those that cannot be opened, with the reason")
 
 
 class Problem(BaseModel):

@@ -17,11 +17,11 @@ def serve(
     import uvicorn
 
     from app.main import create_app
-    from app.settings import ServiceSettings
     from models.artifact import load_artifact
+    from models.settings import Settings
 
     try:
-        settings = ServiceSettings.load(host=host, port=port, data=data)
+        settings = Settings.load(host=host, port=port, data=data)
         load_artifact(settings.encoder, "encoder")
         load_artifact(settings.reader, "reader")
     except LectorError as error:

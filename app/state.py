@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.settings import ServiceSettings
 from models.pipeline import QuestionAnswerer
+from models.settings import Settings
 from store.catalog import Catalog
 from store.errors import LectorError
 
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 class Service:
     """The models and the collections."""
 
-    def __init__(self, settings: ServiceSettings, answerer: QuestionAnswerer) -> None:
+    def __init__(self, settings: Settings, answerer: QuestionAnswerer) -> None:
         self.settings = settings
         self.answerer = answerer
         self.catalog = Catalog(settings.data, answerer.encoder.identity)
@@ -24,7 +24,7 @@ class Service:
         self.unopened: dict[str, str] | None = None
 
     @classmethod
-    def start(cls, settings: ServiceSettings) -> "Service":
+    def start(cls, settings: Settings) -> "Service":
         return cls(settings, QuestionAnswerer.load(settings))
 
     def open_all(self) -> None:
@@ -33,9 +33,11 @@ class Service:
         for name in self.catalog.names():
             try:
                 self.catalog.get(name)
-            except LectorError as error:
-                _log.error("collection %s cannot be opened: %s", name, error)
+            except Exception as error:  # whatever it is: the others are to be served
                 failed[name] = str(error)
+                if failed[name] != (self.unopened or {}).get(name):
+                    unexpected = None if isinstance(error, LectorError) else error
+                    _log.error("collection %s cannot be opened: %s", name, error, exc_info=unexpected)
         self.unopened = failed
 
     def close(self) -> None:

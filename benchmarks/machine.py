@@ -1,10 +1,11 @@
 """What a measurement ran on."""
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from models.network import cores
 
 
 def machine(*packages: str) -> dict[str, Any]:
@@ -12,7 +13,7 @@ def machine(*packages: str) -> dict[str, Any]:
     versions = {package: found for package in packages if (found := _version(package)) is not None}
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "python": platform.python_version(),
         **({"packages": versions} if versions else {}),
     }

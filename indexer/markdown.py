@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from indexer.converted import Converted, Scalar
@@ -30,13 +31,14 @@ def convert(path: Path) -> Iterator[Converted]:
 
 
 def _front_matter(source: str) -> dict[str, Scalar] | None:
-    """The scalars of it, or None where it is not YAML's key: value after all, but a ruler and text."""
+    """The scalars of it, dates as in ISO 8601, or None where it is no YAML of keys and values, but a ruler and text."""
     import yaml
 
     try:
         values = yaml.safe_load(source)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: of a day that no month has, for one
         return None
     if not isinstance(values, dict):
         return None
-    return {str(key): value for key, value in values.items() if isinstance(value, str | int | float | bool)}
+    plain = {str(key): value.isoformat() if isinstance(value, date) else value for key, value in values.items()}
+    return {key: value for key, value in plain.items() if isinstance(value, str | int | float | bool)}

@@ -2,6 +2,7 @@
 
 import glob
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from indexer.convert import is_supported
@@ -20,28 +21,48 @@ def find_files(paths: Sequence[str]) -> list[Path]:
     found: set[Path] = set()
     for name in paths:
         if Path(name).exists():
-            matches = [Path(name)]
+            matches = [_absolute(name)]
         else:
-            matches = [Path(match) for match in glob.glob(name, recursive=True)]
+            matches = [_absolute(match) for match in glob.glob(name, recursive=True)]
             if not matches:
                 raise NotFound(f"no file, folder or glob match at {name!r}")
         for match in matches:
             if match.is_dir():
-                found.update(path.absolute() for path in sorted(match.rglob("*")) if _wanted(path, match))
+                found.update(path for path in match.rglob("*") if _wanted(path, match))
             else:
-                found.add(match.absolute())
+                found.add(match)
     return sorted(found)
 
 
 def covers(paths: Sequence[str], source: str) -> bool:
     """Whether a source lies at or below one of the paths: whether it would have been found, if it were still there."""
     for name in paths:
-        root = Path(name).absolute()
-        if source == str(root) or Path(source).is_relative_to(root):
+        root = _absolute(name)
+        if Path(source).is_relative_to(root):
             return True
-        if not root.exists() and Path(source).match(str(root)):
+        if not root.exists() and _matches(Path(source).parts, root.parts):
             return True
     return False
+
+
+def _absolute(name: str) -> Path:
+    """The one name of a file that sources go by: the same however it is reached from here."""
+    path = Path(name)
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path, or a folder that it lies in, matches a glob as `glob.glob` reads it."""
+    if not pattern:
+        return True
+    first, *rest = pattern
+    if first == "**" and _matches(parts, rest):
+        return True
+    if not parts or (parts[0].startswith(".") and not first.startswith(".")):
+        return False
+    if first == "**":
+        return _matches(parts[1:], pattern)
+    return fnmatchcase(parts[0], first) and _matches(parts[1:], rest)
 
 
 def _wanted(path: Path, root: Path) -> bool:

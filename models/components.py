@@ -146,7 +146,7 @@ class LectorReader:
         assert self._reader is not None
         texts = [document.content or "" for document in documents]
         spans = self._reader.read(check_question(query), texts)
-        homes = [(d.meta.get("document_id", d.id), d.meta.get("start", 0)) for d in documents]
+        homes = [_home(document) for document in documents]
         candidates = merge(texts, homes, spans)
         confidences, no_answer = self._calibration.judge(candidates, standings([d.score for d in documents]))
         answers = []
@@ -191,6 +191,12 @@ def build_pipeline(settings: Settings, collection: str = "default") -> Pipeline:
     pipeline.add_component("reader", reader)
     pipeline.connect("retriever.documents", "reader.documents")
     return pipeline
+
+
+def _home(document: Document) -> tuple[str, int]:
+    """The document that a text is a passage of, and where it starts there, as our retrievers say; else its own."""
+    id_, start = document.meta.get("document_id"), document.meta.get("start")
+    return (id_, start) if isinstance(id_, str) and isinstance(start, int) else (document.id, 0)
 
 
 def _document(retrieved: Retrieved) -> Document:

@@ -165,8 +165,14 @@ class LectorDocumentStore:
         return self.open()[0].delete_matching(filters)
 
     def update_by_filter(self, filters: Filters, meta: dict[str, Any]) -> int:
-        """Put `meta` over that of the documents that match a filter, which is not empty; returns their number."""
+        """Put `meta` over that of the documents that match a filter, which is not empty; returns their number.
+
+        Raises:
+            InvalidInput: it has a title or a source, which documents are searched by and shown with.
+        """
         _check(filters)
+        if fixed := meta.keys() & {"title", "source"}:
+            raise InvalidInput(f"{' and '.join(sorted(fixed))} cannot be changed alone; write the documents again")
         return self.open()[0].update_meta(filters, meta)
 
     def count_unique_metadata_by_filter(self, filters: Filters, metadata_fields: list[str]) -> dict[str, int]:
@@ -272,8 +278,15 @@ def _encoded(encoder: Encoder, documents: list[Document]) -> list[Embedding | No
                 "embedder out, or open the store with encoder=None and dimension"
             )
     texts = [document.content or "" for document in documents]
-    batches = (encoder.encode(texts[i : i + ENCODED_AT_ONCE]) for i in range(0, len(texts), ENCODED_AT_ONCE))
+    titles = [_named(document, "title") for document in documents]
+    begins = range(0, len(texts), ENCODED_AT_ONCE)
+    batches = (encoder.encode(texts[i : i + ENCODED_AT_ONCE], titles[i : i + ENCODED_AT_ONCE]) for i in begins)
     return [embedding for batch in batches for embedding in batch]
+
+
+def _named(document: Document, key: str) -> str:
+    """The title or source in a document's metadata; "" where there is none."""
+    return str(document.meta.get(key) or "")
 
 
 def _given(document: Document) -> Embedding | None:
@@ -288,5 +301,6 @@ def _new(document: Document, embedding: Embedding | None) -> NewDocument:
         )
     text = document.content
     passages = (NewPassage(0, len(text), embedding),) if text else ()
-    title, source = (str(document.meta.get(key) or "") for key in ("title", "source"))
-    return NewDocument(document.id, text, passages, title, source, document.meta)
+    return NewDocument(
+        document.id, text, passages, _named(document, "title"), _named(document, "source"), document.meta
+    )

@@ -39,7 +39,7 @@ class OnnxNetwork:
         except Exception as error:  # ONNX Runtime raises bare classes of its own, without a common base
             raise Damaged(f"ONNX Runtime cannot load {path}: {error}") from error
         self._inputs = {node.name for node in self._session.get_inputs()}
-        self._workers = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)), thread_name_prefix=path.parent.name)
+        self._workers = ThreadPoolExecutor(threads or cores(), thread_name_prefix=path.parent.name)
 
     def run(self, rows: Sequence[tuple[Ids, Ids]]) -> list[Outputs]:
         """The network's outputs for (ids, token types) rows, in order."""
@@ -62,3 +62,8 @@ class OnnxNetwork:
         feed = {"input_ids": ids[None], "attention_mask": np.ones_like(ids)[None], "token_type_ids": types[None]}
         outputs = self._session.run(None, {name: feed[name] for name in self._inputs})
         return [output[0] for output in outputs]
+
+
+def cores() -> int:
+    """How many this process may use; where the system does not tell, all there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -141,11 +141,10 @@ class QuestionAnswerer:
         shown = kept(confidences, no_answer, min_confidence)[:top_k]
         answers = tuple(_answer(candidates[i], confidences[i], found) for i in shown)
         read_ms = 1000 * (time.perf_counter() - reading)
-        state = collection.state()
         total_ms = 1000 * (time.perf_counter() - began)
         timings = Timings(retrieval.encode_ms, retrieval.retrieve_ms, read_ms, total_ms)
-        outcome = Outcome(question, answers, no_answer, read, state, timings)
-        if settings.cache and whole and state.generation == generation:
+        outcome = Outcome(question, answers, no_answer, read, retrieval.state, timings)
+        if settings.cache and whole and retrieval.state.generation == generation:
             with self._cache_lock:
                 self._cache[collection, generation, *options] = outcome
         return outcome

@@ -12,7 +12,7 @@ from models.selection import Selected, select
 from store.collection import Collection
 from store.dense import unit
 from store.errors import InvalidInput
-from store.reading import Reading
+from store.reading import CollectionState, Reading
 from store.records import Embedding, Hit, Passage
 
 RetrieverName = Literal["hybrid", "sparse", "dense"]
@@ -34,9 +34,10 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Passages, best first, and how long it took in milliseconds."""
+    """Passages, best first, of which state of the collection, and how long it took in milliseconds."""
 
     passages: tuple[Retrieved, ...]
+    state: CollectionState
     encode_ms: float
     retrieve_ms: float
     rerank_ms: float = 0.0
@@ -71,8 +72,9 @@ def retrieve(
     encoded = time.perf_counter()
     with collection.reading() as reading:
         passages = _retrieved(reading, embedding, question, limit, retriever, filters, per_document)
+        state = reading.state()
     done = time.perf_counter()
-    return Retrieval(tuple(passages), 1000 * (encoded - began), 1000 * (done - encoded))
+    return Retrieval(tuple(passages), state, 1000 * (encoded - began), 1000 * (done - encoded))
 
 
 def searches(reading: Reading, question: str, depth: int, filters: Mapping[str, Any] | None) -> Searches:

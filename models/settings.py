@@ -14,7 +14,10 @@ PREFIX = "LECTOR_"
 
 
 class Settings(BaseSettings):
-    """What every program needs: where the data lies, which models, and how questions are answered by default."""
+    """Where the data lies, which models, how questions are answered by default, and where the service listens.
+
+    Every program takes all of them, so that one environment serves for all.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -39,6 +42,8 @@ class Settings(BaseSettings):
         default=False, description="stop reading once no passage that is left can change the first answer"
     )
     cache: int = Field(default=1000, ge=0, description="how many answered questions are kept in memory; 0: none")
+    host: str = Field(default="127.0.0.1", min_length=1, description="address that `lector serve` listens on")
+    port: int = Field(default=8000, ge=0, le=65535, description="port that it listens on; 0 takes a free one")
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

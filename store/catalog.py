@@ -5,14 +5,17 @@ import shutil
 import sqlite3
 import threading
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from store.collection import Collection, Description, folder_bytes
+from store.collection import Collection, Description, Readiness, folder_bytes
 from store.errors import Conflict, Damaged, InvalidInput, NotFound, Unavailable
 from store.options import Options
 from store.snapshot import sync_folder
 from store.views import EncoderIdentity
+from store.writer_lock import WriterLock
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -43,6 +46,7 @@ class Catalog:
             NotFound: there is no such collection.
             Conflict: it was made with another encoder.
             Damaged: its database cannot be read.
+            Unavailable: its folder cannot be written.
         """
         self._check(name)
         opened = self._open.get(name)
@@ -51,9 +55,8 @@ class Catalog:
         with self._opening[name]:
             opened = self._open.pop(name, None)
             if opened is None or not opened.in_place:
-                if not create and not self._exists(name):
-                    known = ", ".join(self.names()) or "none"
-                    raise NotFound(f"there is no collection {name!r}; known: {known}. `lector index` makes one")
+                if not create:
+                    self._check_there(name)
                 opened = Collection(self._data / name, self._encoder)
             self._open[name] = opened
             return opened
@@ -86,17 +89,22 @@ class Catalog:
             return self._open[name]
 
     def describe(self, name: str) -> Description:
-        """What there is to know about a collection; errors as of `get`, but a damaged one is described as such."""
+        """What there is to know about a collection, also where it cannot be opened.
+
+        Raises:
+            InvalidInput, NotFound: as of `get`.
+        """
         self._check(name)
         if self._opening[name].locked():  # it is being opened, which takes long only where views have to be made
             return Description(name, "REBUILDING", bytes=folder_bytes(self._data / name))
         try:
             return self.get(name).describe()
-        except (Damaged, Unavailable, sqlite3.DatabaseError) as error:
-            return Description(name, "DAMAGED", bytes=folder_bytes(self._data / name), reason=str(error))
+        except (Damaged, Conflict, Unavailable, sqlite3.DatabaseError) as error:
+            state: Readiness = "DAMAGED" if isinstance(error, Damaged) else "UNAVAILABLE"
+            return Description(name, state, bytes=folder_bytes(self._data / name), reason=str(error))
 
     def rename(self, name: str, new: str) -> None:
-        """Give a collection another name.
+        """Give a collection another name, also one that cannot be opened.
 
         Raises:
             NotFound: there is no such collection.
@@ -104,8 +112,7 @@ class Catalog:
             Conflict: there is one of the new name, or a writer holds the collection for too long.
         """
         self._check(new)
-        collection = self.get(name)
-        with collection.alone():
+        with self._alone(name):
             self._check_free(new)
             shutil.rmtree(self._data / new, ignore_errors=True)  # of a writer that came too late for a deletion
             (self._data / name).rename(self._data / new)
@@ -113,14 +120,13 @@ class Catalog:
         self._open.pop(name, None)
 
     def delete(self, name: str) -> None:
-        """Delete a collection with all its documents.
+        """Delete a collection with all its documents, also one that cannot be opened.
 
         Raises:
             NotFound: there is no such collection.
             Conflict: a writer holds it for too long.
         """
-        collection = self.get(name)
-        with collection.alone():
+        with self._alone(name):
             gone = self._data / f".deleted-{uuid4().hex}"
             (self._data / name).rename(gone)  # all of it at once
             sync_folder(self._data)
@@ -168,6 +174,20 @@ class Catalog:
                 f"{name!r} cannot be a collection's name: use 1 to 64 letters, digits, '_' and '-', "
                 "beginning with a letter or a digit"
             )
+
+    def _check_there(self, name: str) -> None:
+        self._check(name)
+        if not self._exists(name):
+            known = ", ".join(self.names()) or "none"
+            raise NotFound(f"there is no collection {name!r}; known: {known}. `lector index` makes one")
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """Keep every writer out of a collection, which need not be opened for it."""
+        self._check_there(name)
+        with WriterLock(self._data / name).held():
+            self._check_there(name)  # another process may have deleted or renamed it meanwhile
+            yield
 
     def _check_free(self, name: str) -> None:
         if self._exists(name):

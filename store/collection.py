@@ -27,14 +27,14 @@ from store.views import EncoderIdentity, Views
 from store.writer_lock import WriterLock
 
 OnDuplicate = Literal["overwrite", "skip", "fail"]
-Readiness = Literal["READY", "CATCHING_UP", "REBUILDING", "DAMAGED"]
+Readiness = Literal["READY", "CATCHING_UP", "REBUILDING", "UNAVAILABLE", "DAMAGED"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Description:
-    """What there is to know about a collection without searching it. A damaged one has no counts."""
+    """What there is to know about a collection without searching it. One that cannot be opened has no counts."""
 
     name: str
     state: Readiness
@@ -45,7 +45,7 @@ class Description:
     encoder: str = ""  # SHA-256 of its network
     dimension: int = 0
     options: Options = field(default_factory=Options)
-    reason: str = ""  # why it is damaged
+    reason: str = ""  # why it is damaged or unavailable
 
 
 class Collection:
@@ -59,17 +59,16 @@ class Collection:
         Raises:
             Conflict: the collection was made with another encoder.
             Damaged: the database cannot be read.
+            Unavailable: the folder cannot be written.
             InvalidInput: an option breaks a rule of `Options.check`.
         """
         if options is not None:
             options.check(encoder.dimension)
-        folder.mkdir(parents=True, exist_ok=True)
         self.name = folder.name
         self.folder = folder
         self.encoder = encoder
         self._database = Database(folder / "lector.db")
         self._writers = WriterLock(folder)
-        self._state: CollectionState | None = None
         self._remembered = Remembered()
         try:
             self.options = self._settle(options)
@@ -234,11 +233,9 @@ class Collection:
             return reading.fingerprints(source)
 
     def state(self) -> CollectionState:
-        """Counts at the last change; counted once a generation."""
+        """See `Reading.state`."""
         with self.reading() as reading:
-            if self._state is None or self._state.generation != reading.generation:
-                self._state = reading.state()
-            return self._state
+            return reading.state()
 
     # The collection as a whole
 
@@ -265,7 +262,12 @@ class Collection:
         """Copy one generation into one file, while others read and write. `Catalog.restore` makes a collection of it.
 
         The file holds everything but the views, which are made again. It appears only when it is whole.
+
+        Raises:
+            NotFound: there is no folder to write it to.
         """
+        if not path.parent.is_dir():
+            raise NotFound(f"there is no folder {path.parent} to write {path.name} to; make it first")
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             self._database.backup(temporary)

@@ -12,6 +12,8 @@ from store.errors import Damaged, NotFound, Unavailable
 from store.schema import migrate
 
 BUSY_TIMEOUT_S = 30.0
+# Errors that tell of the disk, such as a full one, or of other processes, and not of what is stored.
+_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY)
 
 
 class Database:
@@ -22,24 +24,28 @@ class Database:
 
         Raises:
             Damaged: the file is no readable database, or a newer version of Lector wrote it.
-            Unavailable: the disk is full, or cannot be read.
+            Unavailable: the disk is full, or cannot be read or written.
         """
         self.path = path
         self._closed = False
         self._idle: list[sqlite3.Connection] = []
         self._changing = threading.Lock()
-        path.touch()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be written ({error}); name a directory that can be") from error
         self._identity = _identity(path)
         try:
             with self._connection() as connection:
                 migrate(connection, path)
         except sqlite3.DatabaseError as error:
             self.close()
-            if _passes(error):
+            if _code(error) in _PASSING:
                 raise Unavailable(
                     f"{path} cannot be opened now ({error}); see whether its disk is full, and open it again"
                 ) from error
-            raise Damaged(f"{path} is not a readable SQLite database ({error}); restore it from a backup") from error
+            raise _damaged(path, error) from error
         except Damaged:
             self.close()
             raise
@@ -64,7 +70,7 @@ class Database:
             except BaseException as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_FULL:
                     raise Unavailable(
                         f"the disk of {self.path} is full; nothing of this batch was written. Free some space and "
                         "write it again"
@@ -102,17 +108,22 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        with self._changing:
-            connection = self._idle.pop() if self._idle else None
-        connection = connection or self._connect()
         try:
-            yield connection
-        finally:
             with self._changing:
-                if keep := not self._closed:
-                    self._idle.append(connection)
-            if not keep:
-                connection.close()
+                connection = self._idle.pop() if self._idle else None
+            connection = connection or self._connect()
+            try:
+                yield connection
+            finally:
+                with self._changing:
+                    if keep := not self._closed:
+                        self._idle.append(connection)
+                if not keep:
+                    connection.close()
+        except sqlite3.DatabaseError as error:
+            if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise _damaged(self.path, error) from error
+            raise
 
     def _connect(self) -> sqlite3.Connection:
         if not self.in_place:
@@ -133,13 +144,13 @@ class Database:
         return connection
 
 
-def _passes(error: sqlite3.Error) -> bool:
-    """Whether an error tells of the disk, such as a full one, or of other processes, and not of what is stored."""
-    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_BUSY,
-    )
+def _damaged(path: Path, error: sqlite3.Error) -> Damaged:
+    return Damaged(f"{path} is not a readable SQLite database ({error}); restore it from a backup")
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ Sql = tuple[str, list[Any]]  # a condition with `?` placeholders, and their valu
 
 _META = "meta."
 _COLUMNS = ("id", "title", "source", "content_hash")
-_ORDER = {">", ">=", "<", "<="}
+_ORDER = (">", ">=", "<", "<=")  # no set: what is looked for in it may be unhashable
 _DEEPEST = 20
 _MOST = 500  # SQLite takes conditions of a depth of 1000
 

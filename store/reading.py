@@ -32,9 +32,10 @@ class CollectionState:
 
 
 class Remembered:
-    """What the last few filters kept, and the generation at which they were asked."""
+    """What the last few filters kept, and the generation at which they were asked; and the newest state."""
 
     def __init__(self) -> None:
+        self.state: CollectionState | None = None
         self._kept: OrderedDict[Hashable, tuple[int, Numbers]] = OrderedDict()
         self._changing = threading.Lock()
 
@@ -161,9 +162,12 @@ class Reading:
         )
 
     def state(self) -> CollectionState:
-        """Counts of documents and passages."""
-        passages = self._connection.execute("SELECT count(*) FROM passages").fetchone()[0]
-        return CollectionState(self.generation, self.count(), int(passages))
+        """Counts of documents and passages; counted once a generation."""
+        known = self._remembered.state
+        if known is None or known.generation != self.generation:
+            passages = self._connection.execute("SELECT count(*) FROM passages").fetchone()[0]
+            known = self._remembered.state = CollectionState(self.generation, self.count(), int(passages))
+        return known
 
     def sources(self) -> dict[str, str]:
         """Sources indexed to their end, with their fingerprints."""

@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.settings import ServiceSettings
+from models.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,12 +32,29 @@ def test_every_path_that_the_dockerfile_copies_exists_and_is_let_through() -> No
         assert f"!{path}" in ignored, path
 
 
-def test_every_variable_of_the_dockerfile_is_a_setting() -> None:
+def variables_of_the_image() -> dict[str, str]:
     (environment,) = [line for line in dockerfile() if line.startswith("ENV")]
     variables = dict(pair.split("=", 1) for pair in shlex.split(environment)[1:])
-    settings = {name.removeprefix("LECTOR_").lower(): value for name, value in variables.items() if "LECTOR_" in name}
-    assert settings == {"data": "/data", "host": "0.0.0.0", "port": "8000"}
-    assert ServiceSettings.load(**settings).port == 8000
+    return {name: value for name, value in variables.items() if name.startswith("LECTOR_")}
+
+
+def test_the_variables_of_the_image_are_settings_of_every_program(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in variables_of_the_image().items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.load()
+    assert (settings.data, settings.host, settings.port) == (Path("/data"), "0.0.0.0", 8000)
+    (tmp_path / "a.txt").write_text("Some text.", encoding="utf-8")
+    indexed = CliRunner().invoke(cli, ["index", str(tmp_path / "a.txt"), "--data", str(tmp_path / "data")])
+    assert indexed.exit_code == 0, indexed.output
+
+
+@pytest.mark.parametrize("service", ["api", "indexer"])
+def test_compose_hands_every_setting_on_but_those_of_the_image(service: str) -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    settings = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    assert set(compose["services"][service]["environment"]) == settings - variables_of_the_image().keys()
 
 
 def test_the_health_check_is_a_program_that_finds_the_service_missing() -> None:

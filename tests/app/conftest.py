@@ -7,9 +7,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.main import create_app
-from app.settings import ServiceSettings
 from indexer.job import index_paths
 from models.encoder import Encoder
+from models.settings import Settings
 from store.catalog import Catalog
 from tests.progress import Counting
 
@@ -41,5 +41,5 @@ def data(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Path:
 
 @pytest.fixture(scope="session")
 def client(data: Path) -> Iterator[TestClient]:
-    with TestClient(create_app(ServiceSettings(data=data)), raise_server_exceptions=False) as client:
+    with TestClient(create_app(Settings(data=data)), raise_server_exceptions=False) as client:
         yield client

@@ -1,5 +1,6 @@
 """The rest of the service: search, collections, health, errors, start and memory of imports."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.main import create_app
-from app.settings import ServiceSettings
+from models.settings import Settings
 from store.errors import NotFound
 
 
@@ -42,8 +43,22 @@ def test_a_search_may_limit_the_passages_of_a_document(client: TestClient) -> No
 
 
 def test_collections_are_listed_with_their_sizes(client: TestClient) -> None:
-    (collection,) = client.get("/v1/collections").json()["collections"]
-    assert collection == {"collection": "default", "generation": 2, "documents": 2, "passages": 2}
+    assert client.get("/v1/collections").json() == {
+        "collections": [{"collection": "default", "generation": 2, "documents": 2, "passages": 2}],
+        "unopened": {},
+    }
+
+
+def test_a_document_shows_the_text_that_offsets_count_in(client: TestClient) -> None:
+    asked = client.get("/v1/collections/default/ask", params={"question": "When was the lighthouse built?"}).json()
+    answer = asked["answers"][0]
+    document = client.get(f"/v1/collections/default/documents/{answer['document']['id']}").json()
+    assert document["document"] == answer["document"]
+    assert document["text"][answer["start"] : answer["end"]] == answer["answer"] == "1873"
+    digest = hashlib.sha256(document["text"].encode()).hexdigest()
+    assert document["document"]["content_hash"] == f"sha256:{digest}"
+    missing = client.get("/v1/collections/default/documents/a/b")
+    assert (missing.status_code, missing.json()["detail"]) == (404, "collection 'default' has no document 'a/b'")
 
 
 def test_health_and_readiness(client: TestClient) -> None:
@@ -54,11 +69,16 @@ def test_health_and_readiness(client: TestClient) -> None:
 def test_a_collection_that_cannot_be_opened_makes_the_service_unready_but_not_dead(tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "lector.db").write_bytes(b"this is no database" * 100)
-    with TestClient(create_app(ServiceSettings(data=tmp_path))) as client:
+    with TestClient(create_app(Settings(data=tmp_path))) as client:
         assert client.get("/health").status_code == 200
         response = client.get("/ready")
+        listed = client.get("/v1/collections").json()
+        (tmp_path / "broken" / "lector.db").unlink()
+        assert client.get("/ready").status_code == 200
     assert response.status_code == 503
     assert "collection broken" in response.json()["detail"]
+    assert listed["collections"] == []
+    assert "restore it from a backup" in listed["unopened"]["broken"]
 
 
 def test_unknown_paths_and_methods_are_problems(client: TestClient) -> None:
@@ -77,6 +97,7 @@ def test_the_root_leads_to_the_documentation(client: TestClient) -> None:
         "/ready",
         "/v1/collections",
         "/v1/collections/{collection}/ask",
+        "/v1/collections/{collection}/documents/{document}",
         "/v1/collections/{collection}/search",
     }
 
@@ -84,7 +105,7 @@ def test_the_root_leads_to_the_documentation(client: TestClient) -> None:
 def test_a_reader_that_does_not_exist_stops_the_start(tmp_path: Path) -> None:
     with (
         pytest.raises(NotFound, match="Shipped models"),
-        TestClient(create_app(ServiceSettings(data=tmp_path, reader="nowhere"))),
+        TestClient(create_app(Settings(data=tmp_path, reader="nowhere"))),
     ):
         pass
 

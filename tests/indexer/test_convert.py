@@ -178,5 +178,16 @@ def test_markdown_front_matter(tmp_path: Path) -> None:
     assert document == Converted("Inside\n\nText.", "Front", {"year": 2020})
 
 
+def test_markdown_front_matter_keeps_dates_as_text_that_filters_can_order(tmp_path: Path) -> None:
+    source = "---\ndate: 2024-01-05\nat: 2024-01-05 10:00:00\n---\nText.\n"
+    [document] = converted(tmp_path / "a.md", source)
+    assert document.meta == {"date": "2024-01-05", "at": "2024-01-05T10:00:00"}
+
+
+@pytest.mark.parametrize("value", ["2024-02-30", "0b_", "[" * 5000], ids=["no day", "no number", "too deep"])
+def test_markdown_front_matter_that_cannot_be_read_is_text(tmp_path: Path, value: str) -> None:
+    assert text_of(tmp_path / "a.md", f"---\nkey: {value}\n---\nMore.\n").endswith("More.")
+
+
 def test_markdown_ruler_is_no_front_matter(tmp_path: Path) -> None:
     assert text_of(tmp_path / "a.md", "---\nJust text.\n\n---\nMore.\n") == "Just text.\n\nMore."

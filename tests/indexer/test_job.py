@@ -166,6 +166,53 @@ def test_globs_find_files(folder: Path) -> None:
     assert not covers([str(folder)], str(folder) + "2/gone.txt")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "covered", "not_covered"),
+    [
+        ("reports/**/*.md", ("a.md", "x/b.md", "x/y/c.md"), ("a.txt", ".x/b.md", "x/.c.md")),
+        ("reports/*", ("a.txt", "x/b.md", "x/y/c.md"), (".a.txt",)),
+        ("reports/?.md", ("a.md",), ("ab.md", "x/b.md")),
+        ("../reports/**", ("a.md", "x/y/c.md"), ()),
+        ("*/[xy]/*.md", ("x/b.md", "y/b.md"), ("z/b.md", "x/y/b.md")),
+        ("papers/*.md", (), ("a.md",)),
+    ],
+)
+def test_a_glob_covers_what_it_would_have_found(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pattern: str,
+    covered: tuple[str, ...],
+    not_covered: tuple[str, ...],
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here" if pattern.startswith("..") else tmp_path)
+    files = {name: tmp_path / "reports" / name for name in (*covered, *not_covered)}
+    for file in files.values():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("text", encoding="utf-8")
+    if covered:
+        assert find_files([pattern]) == sorted(files[name] for name in covered)
+    assert all(covers([pattern], str(files[name])) for name in covered)
+    assert not any(covers([pattern], str(files[name])) for name in not_covered)
+
+
+def test_with_a_glob_what_is_gone_is_deleted_at_any_depth(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    pattern = str(folder / "**" / "*.*")
+    index(collection, encoder, pattern)
+    (folder / "one.txt").unlink()
+    (folder / "below" / "two.md").unlink()
+    assert index(collection, encoder, pattern, sync=True).deleted == 2
+    assert {Path(document.source).name for document in collection.documents()} == {"rows.csv"}
+
+
+def test_a_file_has_one_name_however_it_is_reached(folder: Path) -> None:
+    around = folder / "below" / ".." / "one.txt"
+    assert find_files([str(around), str(folder / "one.txt")]) == [folder / "one.txt"]
+    assert covers([str(folder / "below" / "..")], str(folder / "gone.txt"))
+
+
 def test_a_killed_job_goes_on_where_it_ended(tmp_path: Path, encoder: Encoder) -> None:
     folder = tmp_path / "documents"
     folder.mkdir()

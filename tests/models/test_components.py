@@ -123,3 +123,10 @@ def test_the_reader_reads_plain_haystack_documents() -> None:
     assert len(reader.run("When was the tower built?", documents, top_k=1)["answers"]) == 1
     assert reader.run("When?", []) == {"answers": [], "no_answer_confidence": 1.0}
     assert LectorReader(min_confidence=1.1).run("When?", documents)["answers"] == []
+
+
+def test_chunks_that_share_a_document_id_but_no_place_in_it_are_texts_of_their_own() -> None:
+    texts = {"The tower was built in 1873.": {}, "The tower was built in 1991.": {"start": "2024-01-01"}}
+    documents = [Document(content=text, score=0.5, meta={"document_id": "x", **meta}) for text, meta in texts.items()]
+    answers = LectorReader(min_confidence=0.0, top_k=20).run("When was the tower built?", documents)["answers"]
+    assert {"1873", "1991"} <= {answer.data for answer in answers}

@@ -130,6 +130,16 @@ def test_a_pipeline_of_ones_own_writes_finds_and_reads(tmp_path: Path) -> None:
     store.close()
 
 
+def test_texts_are_embedded_with_their_titles(tmp_path: Path, encoder: Encoder) -> None:
+    store = LectorDocumentStore(str(tmp_path), threads=1)
+    store.write_documents(texts())
+    with store.open()[0].reading() as reading:
+        _, embeddings = reading.all_embeddings()
+    expected = encoder.encode(list(TEXTS.values()), [name.title() for name in TEXTS])
+    assert np.allclose(embeddings, expected, atol=1e-6)
+    store.close()
+
+
 def test_a_store_is_the_same_after_a_round_trip(tmp_path: Path) -> None:
     for store in (LectorDocumentStore(str(tmp_path)), LectorDocumentStore("x", "y", None, 12, 3)):
         assert LectorDocumentStore.from_dict(store.to_dict()).to_dict() == store.to_dict()
@@ -182,6 +192,8 @@ def test_what_lector_indexed_is_a_document_store_too(tmp_path: Path, encoder: En
     assert store.update_by_filter(BAKERY, {"name": "shop"}) == 1
     found = LectorSparseRetriever(document_store=store).run("sourdough rye")["documents"]
     assert found[0].meta["name"] == "shop"
+    with pytest.raises(InvalidInput, match="title cannot be changed alone; write the documents again"):
+        store.update_by_filter(BAKERY, {"name": "shop", "title": "The shop"})
     with pytest.raises(Conflict, match="another encoder"):
         LectorDocumentStore(str(tmp_path), encoder=None, dimension=3).count_documents()
     store.close()

@@ -8,7 +8,7 @@ import pytest
 from models.encoder import Encoder
 from models.reader import Reader, load_reader
 from models.reranking import READER_WEIGHT, reranked
-from models.retrieval import Retrieval, retrieve
+from models.retrieval import retrieve
 from store.collection import Collection
 from tests.models.made import TEXTS, collection_of, embedded
 
@@ -47,9 +47,10 @@ def test_what_holds_an_answer_comes_before_what_ranked_above_it(
 def test_a_passage_without_a_word_and_a_search_without_a_passage(
     collection: Collection, encoder: Encoder, reader: Reader
 ) -> None:
-    first = retrieve(collection, encoder, QUESTION, 1).passages[0]
+    found = retrieve(collection, encoder, QUESTION, 1)
+    (first,) = found.passages
     blank = replace(first, passage=replace(first.passage, text=" \n "), score=0.5)
-    again = reranked(QUESTION, Retrieval((blank, first), 0.0, 0.0), reader).passages
+    again = reranked(QUESTION, replace(found, passages=(blank, first)), reader).passages
     assert [one.passage.text for one in again] == [first.passage.text, " \n "]
     assert again[1].score == pytest.approx((1 - READER_WEIGHT) * 0.5 / first.score)
-    assert reranked(QUESTION, Retrieval((), 0.0, 0.0), reader).passages == ()
+    assert reranked(QUESTION, replace(found, passages=()), reader).passages == ()

@@ -9,7 +9,7 @@ import pytest
 
 from store.catalog import Catalog
 from store.collection import Collection
-from store.errors import Conflict, Damaged, InvalidInput, NotFound
+from store.errors import Conflict, Damaged, InvalidInput, NotFound, Unavailable
 from store.options import Options
 from store.views import EncoderIdentity
 from tests.store.made import ENCODER, assert_views_agree, document, embedding, found_ids
@@ -118,6 +118,45 @@ def test_a_damaged_collection_is_described_as_such(catalog: Catalog) -> None:
     described = catalog.describe("letters")
     assert (described.state, described.documents) == ("DAMAGED", 0)
     assert "restore it from a backup" in described.reason
+
+
+def test_a_damaged_collection_gives_way_to_its_backup(catalog: Catalog, tmp_path: Path) -> None:
+    collection = catalog.get("letters")
+    collection.backup(tmp_path / "backup")
+    catalog.close()
+    database = collection.folder / "lector.db"
+    database.write_bytes(database.read_bytes()[:4096] + b"x" * 40_000)
+    with pytest.raises(Damaged, match="restore it from a backup"):
+        catalog.get("letters")
+    catalog.rename("letters", "old")
+    assert found_ids(catalog.restore(tmp_path / "backup", "letters"), "every") == ["a", "b", "c"]
+    assert catalog.describe("old").state == "DAMAGED"
+    catalog.delete("old")
+    assert catalog.names() == ["letters"]
+
+
+def test_a_collection_of_another_encoder_is_described_renamed_and_deleted(catalog: Catalog) -> None:
+    other = Catalog(catalog.get("letters").folder.parent, EncoderIdentity("f" * 64, 8))
+    described = other.describe("letters")
+    assert described.state == "UNAVAILABLE"
+    assert "another encoder" in described.reason
+    other.rename("letters", "post")
+    assert catalog.get("post").state().documents == 3
+    other.delete("post")
+    assert catalog.names() == []
+    with pytest.raises(NotFound):
+        other.delete("post")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match="cannot be written"):
+        Catalog(tmp_path / "file", ENCODER).get("new", create=True)
+
+
+def test_a_backup_needs_a_folder(catalog: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="there is no folder"):
+        catalog.get("letters").backup(tmp_path / "missing" / "backup")
 
 
 def test_a_renamed_collection_is_found_by_its_new_name_only(catalog: Catalog) -> None:
