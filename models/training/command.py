@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from models.compression.command import ModelKind
-from models.evaluation.terminal import TRAINING_PACKAGES, check_installed
+from models.evaluation.terminal import TRAINING_PACKAGES, check_installed, check_outputs
 from store.errors import LectorError
 
 train = typer.Typer(help="Train a model; needs the extra `train`.", no_args_is_help=True)
@@ -84,3 +84,23 @@ def train_soup_command(
         raise typer.Exit(2) from error
     made = f"lector compress {out / 'model'} --kind {kind} --out DIR"
     typer.echo(f"{out / 'model'} is ready; `{made}` makes an artifact of it")
+
+
+@train.command("written")
+def train_written_command(
+    passages: Annotated[Path, typer.Argument(help='Passages as JSONL of "text" and "title", also gzipped.')],
+    out: Annotated[Path, typer.Option(help="The SQuAD file to write, gzipped if its name ends in .gz.")],
+) -> None:
+    """Join the questions that were written for Lector's readers with their passages, for a reader's training."""
+    from models.training.written import join_written
+
+    try:
+        check_outputs(out)
+        joined = join_written(passages, out)
+    except LectorError as error:
+        typer.secho(f"lector train written: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
+    typer.echo(
+        f"{out}: {joined.questions} questions about {joined.passages} passages, {joined.unanswerable} without an "
+        f"answer; {joined.missing} passages were not there"
+    )
