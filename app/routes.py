@@ -70,9 +70,7 @@ def list_collections(service: ServiceDep) -> CollectionList:
 def document(service: ServiceDep, collection: CollectionName, document: str) -> StoredDocument:
     """A document as it is stored: the text that all offsets count in, by the id that answers name."""
     with service.catalog.get(collection).reading() as reading:
-        text = reading.document_text(document)
-        (found,) = reading.documents({"field": "id", "operator": "==", "value": document})
-    return StoredDocument.of(found, text)
+        return StoredDocument.of(reading.document(document), reading.document_text(document))
 
 
 @router.post("/v1/collections/{collection}/ask", tags=["questions"], responses=_PROBLEMS)

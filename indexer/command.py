@@ -55,7 +55,7 @@ def index(
         if bool(paths) == demo_corpus:
             raise InvalidInput("name folders, globs or files to index, or --demo and nothing else")
         report = _run(paths or [], collection, sync, Settings.load(data=data), console)
-    except LectorError as error:
+    except (LectorError, OSError) as error:
         console.print(f"lector index: {error}", style="red", markup=False, highlight=False)
         raise typer.Exit(FAILED) from error
     except KeyboardInterrupt:

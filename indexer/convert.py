@@ -10,7 +10,7 @@ from pathlib import Path
 from indexer import docx, html, markdown, pdf, plain, records
 from indexer.converted import Converted
 from indexer.decode import kind
-from store.errors import InvalidInput
+from store.errors import InvalidInput, LectorError
 
 __all__ = ["Converted", "convert", "is_supported"]
 
@@ -58,10 +58,16 @@ def convert(path: Path) -> Iterator[Converted]:
 def _checked(path: Path, converter: Callable[[Path], Iterator[Converted]]) -> Iterator[Converted]:
     """Drop documents without text, and refuse a file that has no other."""
     empty = True
-    for document in converter(path):
-        if document.text and not document.text.isspace():
-            empty = False
-            yield _storable(document)
+    try:
+        for document in converter(path):
+            if document.text and not document.text.isspace():
+                empty = False
+                yield _storable(document)
+    except (LectorError, OSError):
+        raise
+    except Exception as error:  # parsers meet files that nobody has thought of; the job goes on with the next one
+        reason = f"{type(error).__name__}: {error}"
+        raise InvalidInput(f"{path}: cannot be read ({reason}); see whether it is whole") from error
     if empty:
         raise InvalidInput(
             f"{path}: there is no text in it; leave it out, or if it is a scan, put it through text recognition (OCR)"

@@ -14,11 +14,11 @@ from typing import Protocol
 
 from indexer import demo
 from indexer.convert import Converted, convert
-from indexer.sources import covers, find_files
+from indexer.sources import covers, find_files, is_gone, printable
 from indexer.split import Passage, split
 from models.encoder import Encoder
 from store.collection import Collection
-from store.errors import LectorError
+from store.errors import InvalidInput, LectorError
 from store.records import NewDocument, NewPassage
 
 WORDS = 100  # of a passage
@@ -74,17 +74,19 @@ def index_paths(
     report = Report()
     progress.start(len(files))
     for path in files:
-        progress.source(str(path))
+        progress.source(printable(path))
         try:
+            if printable(path) != str(path):
+                raise InvalidInput("its name is not UTF-8; rename it")
             source = Source(str(path), _fingerprint(path), convert(path))
             _index_source(collection, encoder, source, progress, report)
         except (LectorError, OSError) as error:
-            report.failed[str(path)] = str(error)
+            report.failed[printable(path)] = str(error)
         progress.done()
     if sync:
         present = {str(path) for path in files}
-        for name in collection.sources():
-            if name not in present and covers(paths, name):
+        for name in collection.source_names():
+            if name not in present and covers(paths, name) and is_gone(name):
                 report.deleted += collection.delete_source(name)
     return report
 

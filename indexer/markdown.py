@@ -12,6 +12,7 @@ from indexer.markup import to_text
 
 # YAML between two lines of dashes at the top, as static site generators want it.
 FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+LARGEST = 2**63  # no number of more than SQLite's 64 bits
 
 
 def convert(path: Path) -> Iterator[Converted]:
@@ -36,9 +37,13 @@ def _front_matter(source: str) -> dict[str, Scalar] | None:
 
     try:
         values = yaml.safe_load(source)
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: of a day that no month has, for one
+    except Exception:  # besides its own errors, it raises those of dates, numbers and tags that do not fit
         return None
     if not isinstance(values, dict):
         return None
     plain = {str(key): value.isoformat() if isinstance(value, date) else value for key, value in values.items()}
-    return {key: value for key, value in plain.items() if isinstance(value, str | int | float | bool)}
+    return {
+        key: value
+        for key, value in plain.items()
+        if isinstance(value, str | float | bool) or (isinstance(value, int) and abs(value) < LARGEST)
+    }

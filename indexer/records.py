@@ -130,4 +130,4 @@ def _document(path: Path, line: int, record: dict[str, Any]) -> Converted:
             raise InvalidInput(f"{path}: line {line}: '{name}' is {fields[name]!r:.40}, not {wanted}")
     text, title, key, meta = (fields.pop(name) for name in (source, "title", "id", "meta"))
     scalars = {name: value for name, value in {**fields, **meta}.items() if isinstance(value, str | int | float)}
-    return Converted(text=text, title=title or stem(path), meta=scalars, key=str(key))
+    return Converted(text=text, title=title or stem(path), meta=scalars, key=str(key) or str(line))

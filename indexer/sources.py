@@ -1,6 +1,7 @@
 """Which files a job is about: folders, globs and single files."""
 
 import glob
+import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -43,6 +44,22 @@ def covers(paths: Sequence[str], source: str) -> bool:
         if not root.exists() and _matches(Path(source).parts, root.parts):
             return True
     return False
+
+
+def is_gone(source: str) -> bool:
+    """Whether there is no such file any more; one that is hidden, or in a folder that cannot be looked into, is not."""
+    try:
+        os.lstat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def printable(path: Path) -> str:
+    """A path as text; bytes of its name that are no UTF-8 become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _absolute(name: str) -> Path:

@@ -181,9 +181,13 @@ def check_question(question: str) -> str:
     """The question without surrounding white space.
 
     Raises:
-        InvalidInput: nothing is left, or it is longer than 2,000 characters.
+        InvalidInput: nothing is left, it is longer than 2,000 characters, or it holds what is no character.
     """
     question = question.strip()
+    try:
+        question.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput("the question holds half of a surrogate pair; ask in UTF-8") from error
     if not question or len(question) > LONGEST_QUESTION:
         raise InvalidInput(
             f"the question has {len(question)} characters; ask with 1 to {LONGEST_QUESTION} that are not white space"

@@ -227,6 +227,11 @@ class Collection:
         with self.reading() as reading:
             return reading.sources()
 
+    def source_names(self) -> list[str]:
+        """See `Reading.source_names`."""
+        with self.reading() as reading:
+            return reading.source_names()
+
     def fingerprints(self, source: str) -> dict[str, str]:
         """See `Reading.fingerprints`."""
         with self.reading() as reading:

@@ -130,6 +130,17 @@ class Reading:
             raise NotFound(f"collection {self.name!r} has no document {id_!r}")
         return str(row[0])
 
+    def document(self, id_: str) -> Document:
+        """The document of that id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        row = self._connection.execute(f"SELECT {DOCUMENT} FROM documents d WHERE d.id = ?", (id_,)).fetchone()
+        if row is None:
+            raise NotFound(f"collection {self.name!r} has no document {id_!r}")
+        return document(row)
+
     def documents(self, filters: Mapping[str, Any] | None = None) -> list[Document]:
         """Documents that match a filter, in the order in which they were written."""
         condition, values = compile_filter(filters)
@@ -172,6 +183,11 @@ class Reading:
     def sources(self) -> dict[str, str]:
         """Sources indexed to their end, with their fingerprints."""
         return dict(self._connection.execute("SELECT source, fingerprint FROM sources"))
+
+    def source_names(self) -> list[str]:
+        """Sources of documents, and those indexed to their end, without or with documents."""
+        query = "SELECT source FROM sources UNION SELECT source FROM documents"
+        return [source for (source,) in self._connection.execute(query)]
 
     def fingerprints(self, source: str) -> dict[str, str]:
         """Fingerprints of a source's documents, by id."""

@@ -184,7 +184,7 @@ def test_markdown_front_matter_keeps_dates_as_text_that_filters_can_order(tmp_pa
     assert document.meta == {"date": "2024-01-05", "at": "2024-01-05T10:00:00"}
 
 
-@pytest.mark.parametrize("value", ["2024-02-30", "0b_", "[" * 5000], ids=["no day", "no number", "too deep"])
+@pytest.mark.parametrize("value", ["2024-02-30", "0b_", "[" * 5000, "!!bool x"])
 def test_markdown_front_matter_that_cannot_be_read_is_text(tmp_path: Path, value: str) -> None:
     assert text_of(tmp_path / "a.md", f"---\nkey: {value}\n---\nMore.\n").endswith("More.")
 

@@ -70,3 +70,8 @@ def test_jsonl(tmp_path: Path) -> None:
 )
 def test_bad_jsonl_is_refused(tmp_path: Path, line: str, reason: str) -> None:
     assert reason in refused(tmp_path / "a.jsonl", b'{"text": "fine"}\n' + line.encode("latin-1"))
+
+
+def test_an_empty_id_is_none(tmp_path: Path) -> None:
+    [one, two] = converted(tmp_path / "a.jsonl", '{"id": "", "text": "One."}\n{"id": "0", "text": "Two."}\n')
+    assert (one.key, two.key) == ("1", "0")

@@ -207,6 +207,38 @@ def test_with_a_glob_what_is_gone_is_deleted_at_any_depth(
     assert {Path(document.source).name for document in collection.documents()} == {"rows.csv"}
 
 
+def test_what_is_still_there_is_not_deleted(collection: Collection, encoder: Encoder, folder: Path) -> None:
+    (folder / "linked").symlink_to(folder / "below", target_is_directory=True)
+    index(collection, encoder, folder / ".hidden.txt", folder / "linked", folder)
+    assert index(collection, encoder, folder, sync=True).deleted == 0
+    (folder / ".hidden.txt").unlink()
+    assert index(collection, encoder, folder, sync=True).deleted == 1
+
+
+def test_documents_of_a_file_that_was_never_finished_go_with_it(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    rows = [json.dumps({"text": f"Row {n}."}) for n in range(70)]
+    (folder / "rows.jsonl").write_text("\n".join([*rows, "broken"]), encoding="utf-8")
+    assert index(collection, encoder, folder).failed
+    assert collection.state().documents > 60
+    (folder / "rows.jsonl").unlink()
+    assert index(collection, encoder, folder, sync=True).deleted == 64
+    assert collection.state().documents == 4
+
+
+def test_a_file_that_a_parser_chokes_on_or_cannot_be_named_ends_nothing(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    (folder / "a.html").write_text("<p>x<script>1</script>&#xFFFF; y</p>", encoding="utf-8")
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt")).write_text("A text.", encoding="utf-8")
+    report = index(collection, encoder, folder)
+    assert report.documents >= 4
+    failed = {Path(name).name: reason for name, reason in report.failed.items()}
+    assert failed["caf\ufffd.txt"] == "its name is not UTF-8; rename it"
+    assert "cannot be read (ValueError" in failed["a.html"]
+
+
 def test_a_file_has_one_name_however_it_is_reached(folder: Path) -> None:
     around = folder / "below" / ".." / "one.txt"
     assert find_files([str(around), str(folder / "one.txt")]) == [folder / "one.txt"]

@@ -76,6 +76,11 @@ def test_an_easy_question_is_answered_with_all_that_belongs_to_it(
         assert answer.retrieved.sparse is not None or answer.retrieved.dense is not None
 
 
+def test_a_question_that_is_no_text_is_refused(answerer: QuestionAnswerer, collection: Collection) -> None:
+    with pytest.raises(InvalidInput, match="surrogate"):
+        answerer.ask(collection, "What is a caf\udce9?")
+
+
 def test_no_text_is_answered_twice(answerer: QuestionAnswerer, collection: Collection) -> None:
     answers = answerer.ask(collection, QUESTION, min_confidence=0, top_k=50).answers
     assert len({answer.text.lower() for answer in answers}) == len(answers)

@@ -288,3 +288,12 @@ def test_another_encoder_is_a_conflict(collection: Collection) -> None:
         with pytest.raises(Conflict, match="made with another encoder"):
             Collection(collection.folder, other)
     Collection(collection.folder, ENCODER).close()
+
+
+def test_a_document_is_found_by_its_very_id(collection: Collection) -> None:
+    ids = ("2024-01-01", "2024-01-01T00:00:00")
+    collection.write([document(id_, "every day") for id_ in ids])
+    with collection.reading() as reading:
+        assert [reading.document(id_).id for id_ in ids] == list(ids)
+        with pytest.raises(NotFound, match="has no document '2024'"):
+            reading.document("2024")
