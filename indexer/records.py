@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -25,21 +26,26 @@ def convert_csv(path: Path) -> Iterator[Converted]:
     A column in which every value is a number becomes numbers. A row without an id takes its line's number for a key.
 
     Raises:
-        InvalidInput: there is no column for the text, a row is longer than the header, or two rows have one id.
+        InvalidInput: there is no column for the text, two columns have one name, two rows have one id, or a row is
+            longer than the header.
     """
     names, rows = _table(path)
     if any(names) and not any(name in names for name in TEXT_NAMES):
         raise InvalidInput(f"{path}: no column 'text' or 'content' among {', '.join(names)}; rename the text's column")
+    if twice := sorted(name for name, count in Counter(filter(None, names)).items() if count > 1):
+        raise InvalidInput(f"{path}: more than one column is named {', '.join(twice)}; give each a name of its own")
     readers = {
         name: _number_reader([cells[i] for _, cells in rows if i < len(cells)])
         for i, name in enumerate(names)
         if name not in RESERVED
     }
-    records = (
-        (line, {name: readers.get(name, str)(cell) for name, cell in zip(names, cells, strict=False) if cell})
-        for line, cells in rows
-    )
-    return _documents(path, records)
+
+    def record(cells: list[str]) -> dict[str, Any]:
+        filled = {name: readers.get(name, str)(cell) for name, cell in zip(names, cells, strict=False) if cell}
+        meta = {name: value for name, value in filled.items() if name not in RESERVED}
+        return {name: value for name, value in filled.items() if name in RESERVED} | {"meta": meta}
+
+    return _documents(path, ((line, record(cells)) for line, cells in rows))
 
 
 def convert_jsonl(path: Path) -> Iterator[Converted]:

@@ -24,6 +24,12 @@ def test_csv_with_semicolons_and_without_ids(tmp_path: Path) -> None:
     assert (one.text, one.meta, one.key, two.key) == ("One, two", {"kind": "a"}, "2", "3")
 
 
+def test_csv_with_a_column_of_any_name(tmp_path: Path) -> None:
+    [document] = converted(tmp_path / "a.csv", "text,meta,Text2\nhello,foo,1\n")
+    assert (document.text, document.meta) == ("hello", {"meta": "foo", "Text2": 1})
+    assert "more than one column is named text" in refused(tmp_path / "b.csv", "text,Text\nhello,world\n")
+
+
 def test_csv_takes_long_texts(tmp_path: Path) -> None:
     assert len(text_of(tmp_path / "a.csv", "text\n" + "word " * 100_000)) == 500_000
 
