@@ -43,9 +43,10 @@ def join_written(passages: Path, out: Path, questions: Path = QUESTIONS) -> Join
     total, articles = len(waiting), list[dict[str, Any]]()
     for record in read_jsonl(passages):
         context = " ".join(record.text("text").split())
-        asked = waiting.pop(digest(context), None)
-        if asked is not None:
-            articles.append({"title": record.text("title", ""), "paragraphs": [_paragraph(context, asked)]})
+        known = digest(context)
+        if known in waiting:
+            paragraph = {"context": context, "qas": _qas(context, known, waiting.pop(known))}
+            articles.append({"title": record.text("title", ""), "paragraphs": [paragraph]})
     if not articles:
         raise InvalidInput(f"{passages} holds none of the {total} passages that questions were written about")
     text = json.dumps({"version": "v2.0", "data": articles}, ensure_ascii=False)
@@ -59,10 +60,9 @@ def digest(context: str) -> str:
     return hashlib.sha256(" ".join(context.split()).encode()).hexdigest()[:16]
 
 
-def _paragraph(context: str, asked: list[list[Any]]) -> dict[str, Any]:
-    known = digest(context)
+def _qas(context: str, known: str, asked: list[list[Any]]) -> list[dict[str, Any]]:
     qas = []
     for number, (question, *span) in enumerate(asked):
         answers = [{"text": context[span[0] : span[1]], "answer_start": span[0]}] if span else []
         qas.append({"id": f"{known}-{number}", "question": question, "answers": answers, "is_impossible": not span})
-    return {"context": context, "qas": qas}
+    return qas
