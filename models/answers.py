@@ -4,11 +4,14 @@ The same answer often stands in several passages, and overlapping passages show 
 one answer for each text, at its best place, with the other places beside it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from models.normalization import normalize_answer
 from models.spans import Span
+
+# An answer's words, without the quotation marks, brackets and punctuation around them and an article before them.
+WORDS = re.compile(r"""[ "'(\[{“‘«„‚]*(?:(?:the|an|a) [ "'(\[{“‘«„‚]*)?(.*?)[ "')\]}”’».,;:!?…]*""")
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,21 @@ def merge(
         if any(_overlap(place, other) for other in taken.get(place.document, [])):
             continue  # a worse cut of a place that is taken already, or the same place seen in another passage
         taken.setdefault(place.document, []).append(place)
-        key = normalize_answer(text) or text
+        key = _same(text)
         if key in candidates:
             candidates[key].also.append(place)
         else:
             candidates[key] = Candidate(text, place)
     return list(candidates.values())
+
+
+def _same(text: str) -> str:
+    """What all texts of one answer share: its words, whatever their case.
+
+    Not evaluation's normalisation, which drops all punctuation: "1.5 mg" is not "15 mg", nor "C++" "C#".
+    """
+    words = WORDS.fullmatch(" ".join(text.casefold().split()))
+    return (words and words[1]) or text
 
 
 def _overlap(one: Place, other: Place) -> bool:

@@ -1,4 +1,4 @@
-"""SQuAD's normalisation of answers: what counts as the same answer, in evaluation and when answers are merged."""
+"""SQuAD's normalisation of answers: what counts as the same answer, in evaluation."""
 
 import re
 import string

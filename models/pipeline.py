@@ -144,7 +144,8 @@ class QuestionAnswerer:
         total_ms = 1000 * (time.perf_counter() - began)
         timings = Timings(retrieval.encode_ms, retrieval.retrieve_ms, read_ms, total_ms)
         outcome = Outcome(question, answers, no_answer, read, retrieval.state, timings)
-        if settings.cache and whole and retrieval.state.generation == generation:
+        lasting = whole and retrieval.up_to_date and retrieval.state.generation == generation
+        if settings.cache and lasting:
             with self._cache_lock:
                 self._cache[collection, generation, *options] = outcome
         return outcome

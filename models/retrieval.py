@@ -38,6 +38,7 @@ class Retrieval:
 
     passages: tuple[Retrieved, ...]
     state: CollectionState
+    up_to_date: bool  # see `Reading.up_to_date`
     encode_ms: float
     retrieve_ms: float
     rerank_ms: float = 0.0
@@ -72,9 +73,9 @@ def retrieve(
     encoded = time.perf_counter()
     with collection.reading() as reading:
         passages = _retrieved(reading, embedding, question, limit, retriever, filters, per_document)
-        state = reading.state()
+        state, up_to_date = reading.state(), reading.up_to_date
     done = time.perf_counter()
-    return Retrieval(tuple(passages), state, 1000 * (encoded - began), 1000 * (done - encoded))
+    return Retrieval(tuple(passages), state, up_to_date, 1000 * (encoded - began), 1000 * (done - encoded))
 
 
 def searches(reading: Reading, question: str, depth: int, filters: Mapping[str, Any] | None) -> Searches:

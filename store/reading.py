@@ -70,6 +70,11 @@ class Reading:
         self.options = options
         self._remembered = remembered
 
+    @property
+    def up_to_date(self) -> bool:
+        """Whether words are searched as of this generation too; not so while another process writes their index."""
+        return self._sparse.change == self.generation
+
     def search_dense(self, embedding: Embedding, limit: int, filters: Mapping[str, Any] | None = None) -> list[Hit]:
         """The passages nearest to a question's embedding, best first, among those that match the filter.
 

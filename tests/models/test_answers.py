@@ -1,5 +1,7 @@
 """Merging: one answer for each text, at its best place."""
 
+import pytest
+
 from models.answers import merge
 from models.spans import Span
 
@@ -14,11 +16,29 @@ def test_the_same_answer_in_two_documents_is_one_with_another_place() -> None:
     assert (second.text, second.agreement, second.also) == ("the 1900s", 0, [])
 
 
-def test_answers_that_normalise_alike_are_the_same() -> None:
-    texts = ["The Tower!", "a tower"]
-    (only,) = merge(texts, [("a", 0), ("b", 0)], [[Span(0, 10, 1.0, 0.0)], [Span(2, 7, 2.0, 0.0)]])
-    assert only.text == "tower"
-    assert [texts[p.passage][p.start : p.end] for p in only.also] == ["The Tower!"]
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The Tower!", "tower"),
+        ("“Tower of  London”", "the Tower\nof London,"),
+        ('the "Mona Lisa"', "Mona Lisa"),
+        ("(1873)", "1873."),
+        ("Straße", "STRASSE"),
+    ],
+)
+def test_answers_that_differ_in_case_article_and_outer_punctuation_are_the_same(one: str, other: str) -> None:
+    spans = [[Span(0, len(one), 1.0, 0.0)], [Span(0, len(other), 2.0, 0.0)]]
+    (only,) = merge([one, other], [("a", 0), ("b", 0)], spans)
+    assert only.text == other
+    assert [(p.document, p.end) for p in only.also] == [("a", len(one))]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1.5 mg", "15 mg"), ("C++", "C#"), ("-5", "5"), ("$5", "5"), ("a", "an"), ("A+", "A")]
+)
+def test_answers_whose_punctuation_means_something_differ(one: str, other: str) -> None:
+    spans = [[Span(0, len(one), 2.0, 0.0)], [Span(0, len(other), 1.0, 0.0)]]
+    assert [c.text for c in merge([one, other], [("a", 0), ("b", 0)], spans)] == [one, other]
 
 
 def test_overlapping_passages_of_a_document_show_a_place_once() -> None:

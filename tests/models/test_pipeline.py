@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+import store.views
 from models.answers import Place
 from models.encoder import Encoder
 from models.pipeline import LONGEST_QUESTION, Outcome, QuestionAnswerer, Timings
@@ -167,6 +168,25 @@ def test_an_answer_comes_from_the_cache_until_the_documents_change(
     changed = answerer.ask(collection, QUESTION)
     assert not changed.cached
     assert changed.state.documents == first.state.documents + 1
+    collection.close()
+
+
+def test_what_was_found_while_another_process_writes_the_index_is_not_kept(
+    answerer: QuestionAnswerer, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (name, text), *others = TEXTS.items()
+    collection = collection_of(tmp_path / "written", encoder, embedded(encoder, dict(others)))
+    other = Collection(collection.folder, collection.encoder)
+    monkeypatch.setattr(store.views, "FOLLOWED_WITHIN_S", 0.0)
+    with monkeypatch.context() as patched, other.alone():
+        patched.setattr(other, "refresh", lambda: None)
+        other.write(embedded(encoder, {name: text}))
+        before = answerer.ask(collection, QUESTION, retriever="sparse")
+    after = answerer.ask(collection, QUESTION, retriever="sparse")
+    assert before.state == after.state
+    assert not after.cached
+    assert before.passages_read < after.passages_read
+    other.close()
     collection.close()
 
 
