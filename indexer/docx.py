@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from docx.document import Document
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-# A text box is stored twice: for new programs, and as this for old ones.
-FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+# A text box is stored twice, for new programs and as the first of these for old ones; moved text is, too, under review.
+SECOND = ("{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback", f"{W}moveFrom")
+# What stands around blocks, rows and cells and is none itself: content controls, and insertions under review.
+AROUND = {f"{W}sdt", f"{W}sdtContent", f"{W}customXml", f"{W}ins", f"{W}moveTo"}
 SPACES = {f"{W}tab": "\t", f"{W}br": "\n", f"{W}cr": "\n", f"{W}noBreakHyphen": "-", f"{W}p": "\n"}
 
 
@@ -55,23 +57,29 @@ def _open(path: Path) -> "Document":
 
 
 def _blocks(parent: Any) -> Iterator[str]:
-    # Not python-docx's own iteration, which leaves out content controls, insertions under review and text boxes.
-    for element in parent:
+    for element in _inside(parent, f"{W}p", f"{W}tbl"):
         if element.tag == f"{W}p":
             yield _paragraph(element)
-        elif element.tag == f"{W}tbl":
-            yield "\n".join(_row(row) for row in element.iterchildren(f"{W}tr"))
-        elif element.tag in {f"{W}sdt", f"{W}sdtContent", f"{W}customXml", f"{W}ins"}:
-            yield from _blocks(element)
+        else:
+            yield "\n".join(_row(row) for row in _inside(element, f"{W}tr"))
+
+
+def _inside(parent: Any, *tags: str) -> Iterator[Any]:
+    # Not python-docx's own iteration, which leaves out what content controls and insertions under review hold.
+    for element in parent:
+        if element.tag in tags:
+            yield element
+        elif element.tag in AROUND:
+            yield from _inside(element, *tags)
 
 
 def _row(row: Any) -> str:
-    return " | ".join(" ".join(" ".join(_blocks(cell)).split()) for cell in row.iterchildren(f"{W}tc"))
+    return " | ".join(" ".join(" ".join(_blocks(cell)).split()) for cell in _inside(row, f"{W}tc"))
 
 
 def _paragraph(paragraph: Any) -> str:
     return "".join(
         SPACES.get(element.tag) or element.text or ""
         for element in paragraph.iterdescendants(f"{W}t", *SPACES)
-        if next(element.iterancestors(FALLBACK), None) is None
+        if next(element.iterancestors(*SECOND), None) is None
     )

@@ -84,13 +84,16 @@ def _prune(tree: Element) -> None:
 
 def _content(tree: Element) -> str:
     marked = tree.xpath(MAIN)
-    main = marked[0] if len(marked) == 1 else tree
+    main = marked[0] if len(marked) == 1 and _prose(marked[0]) else tree
+    whole = to_text(main)
     if main.find(".//pre") is not None:  # trafilatura does not keep the lines of code
-        return to_text(main)
-    chosen = _chosen_by_trafilatura(main)
-    words, kept = _prose(main), _words(to_text(chosen))
+        return whole
+    chosen = to_text(_chosen_by_trafilatura(main))
+    if "\n" not in chosen and chosen not in whole.split("\n"):  # nor, of a short page, any lines
+        return whole
+    words, kept = _prose(main), _words(chosen)
     enough = words and (words & kept).total() >= MIN_KEPT * words.total()
-    return to_text(chosen if enough else main)
+    return chosen if enough else whole
 
 
 def _chosen_by_trafilatura(tree: Element) -> Element:

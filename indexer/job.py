@@ -23,7 +23,7 @@ from store.records import NewDocument, NewPassage
 
 WORDS = 100  # of a passage
 OVERLAP = 20  # words that a passage shares with the one before
-CONVERSION = 2  # to be raised when converted text or passages change, so that files are read again
+CONVERSION = 3  # to be raised when converted text or passages change, so that files are read again
 PASSAGES_AT_ONCE = 64
 
 
@@ -68,7 +68,7 @@ def index_paths(
     A file that cannot be read is reported and the job goes on; what the collection held of it stays.
 
     Raises:
-        NotFound: a path names nothing.
+        InvalidInput, NotFound: as of `find_files`.
     """
     files = find_files(paths)
     report = Report()

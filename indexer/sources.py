@@ -1,22 +1,23 @@
 """Which files a job is about: folders, globs and single files."""
 
-import glob
 import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from indexer.convert import is_supported
-from store.errors import NotFound
+from store.errors import InvalidInput, NotFound
 
 
 def find_files(paths: Sequence[str]) -> list[Path]:
     """Absolute paths of the files that `paths` name, sorted, each once.
 
     A folder stands for all files below it whose type is known; hidden ones are left out. A file that is named itself,
-    or matched by a glob, is always in, so that one of unknown type is reported and not passed over.
+    or matched by a glob, is always in, so that one of unknown type is reported and not passed over. Neither a folder
+    nor `**` leads through symbolic links to folders.
 
     Raises:
+        InvalidInput: a glob has `**` beside other characters.
         NotFound: a path is no file or folder, and no glob that matches one.
     """
     found: set[Path] = set()
@@ -24,7 +25,7 @@ def find_files(paths: Sequence[str]) -> list[Path]:
         if Path(name).exists():
             matches = [_absolute(name)]
         else:
-            matches = [_absolute(match) for match in glob.glob(name, recursive=True)]
+            matches = _glob(_absolute(name))
             if not matches:
                 raise NotFound(f"no file, folder or glob match at {name!r}")
         for match in matches:
@@ -68,8 +69,17 @@ def _absolute(name: str) -> Path:
     return path.resolve() if ".." in path.parts else path.absolute()
 
 
+def _glob(pattern: Path) -> list[Path]:
+    # Not `glob.glob`, which goes round in circles where a link leads upwards.
+    try:
+        matches = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+        return [match for match in matches if _matches(match.parts, pattern.parts)]
+    except ValueError as error:
+        raise InvalidInput(f"{pattern} is no glob ({error}); put `**` between slashes") from error
+
+
 def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path, or a folder that it lies in, matches a glob as `glob.glob` reads it."""
+    """Whether a path, or a folder that it lies in, matches a glob, whose wildcards leave hidden names out."""
     if not pattern:
         return True
     first, *rest = pattern

@@ -132,6 +132,17 @@ def test_html_article_loses_what_is_around_it(tmp_path: Path) -> None:
     assert text == "\n\n".join(["News", *prose])
 
 
+def test_html_short_page_keeps_its_lines(tmp_path: Path) -> None:
+    page = "<body><h1>Opening hours</h1><p>We open at nine.</p><ul><li>Monday</li><li>Friday</li></ul></body>"
+    assert text_of(tmp_path / "a.html", page) == "Opening hours\n\nWe open at nine.\n\n- Monday\n- Friday"
+
+
+@pytest.mark.parametrize("main", ["", "<div>Loading …</div>"])
+def test_html_main_without_content_does_not_hide_what_is_beside_it(tmp_path: Path, main: str) -> None:
+    page = f"<body><main>{main}</main><div><h1>Opening hours</h1><p>We open at nine.</p></div></body>"
+    assert text_of(tmp_path / "a.html", page).endswith("Opening hours\n\nWe open at nine.")
+
+
 def test_html_reference_loses_nothing(tmp_path: Path) -> None:
     parts = [f"<h2>f{i}</h2><dl><dt>f{i}(x)</dt><dd>Returns the value number {i} of x.</dd></dl>" for i in range(40)]
     text = text_of(tmp_path / "a.html", f"<html><body>{''.join(parts)}</body></html>")

@@ -129,6 +129,12 @@ def word(title: str = "") -> bytes:
     document.element.body.insert(-1, parse_xml(control))
     inserted = "<w:ins><w:r><w:t>New</w:t></w:r></w:ins><w:del><w:r><w:delText>Old</w:delText></w:r></w:del>"
     document.element.body.insert(-1, parse_xml(f"<w:p {nsdecls('w')}>{inserted}</w:p>"))
+    moved = "<w:move{0}><w:r><w:t>Moved.</w:t></w:r></w:move{0}>"
+    document.element.body.insert(-1, parse_xml(f"<w:p {nsdecls('w')}>{moved.format('From')}</w:p>"))
+    cell = "<w:tc><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:tc>"
+    row = f"<w:tr>{cell.format('e')}<w:sdt><w:sdtContent>{cell.format('f')}</w:sdtContent></w:sdt></w:tr>"
+    table._tbl.append(parse_xml(f"<w:sdt {nsdecls('w')}><w:sdtContent>{row}</w:sdtContent></w:sdt>"))
+    document.element.body.insert(-1, parse_xml(f"<w:p {nsdecls('w')}>{moved.format('To')}</w:p>"))
     file = io.BytesIO()
     document.save(file)
     return file.getvalue()
@@ -136,7 +142,10 @@ def word(title: str = "") -> bytes:
 
 def test_docx_in_order_of_the_document(tmp_path: Path) -> None:
     [document] = converted(tmp_path / "a.docx", word("Its title"))
-    assert document.text == "The heading\n\nBefore the table.\n\na | b\nc | d\n\nAfter\tit.\n\nA control.\n\nNew"
+    assert (
+        document.text
+        == "The heading\n\nBefore the table.\n\na | b\nc | d\ne | f\n\nAfter\tit.\n\nA control.\n\nNew\n\nMoved."
+    )
     assert (document.title, document.meta) == ("Its title", {"author": "Somebody"})
 
 

@@ -18,7 +18,7 @@ from indexer.sources import covers, find_files
 from models.encoder import Encoder
 from store.catalog import Catalog
 from store.collection import Collection
-from store.errors import NotFound
+from store.errors import InvalidInput, NotFound
 from tests.progress import Counting
 
 
@@ -164,6 +164,18 @@ def test_globs_find_files(folder: Path) -> None:
     assert find_files([str(folder / "**" / "*.md")]) == [folder / "below" / "two.md"]
     assert covers([str(folder)], str(folder / "below" / "gone.txt"))
     assert not covers([str(folder)], str(folder) + "2/gone.txt")
+
+
+def test_a_glob_does_not_go_round_in_circles(folder: Path) -> None:
+    for i in range(3):
+        (folder / "below" / f"up{i}").symlink_to(folder, target_is_directory=True)
+    assert find_files([str(folder / "**" / "*.md")]) == [folder / "below" / "two.md"]
+    assert find_files([str(folder / "below" / "up0" / "*.txt")]) == [folder / "below" / "up0" / "one.txt"]
+
+
+def test_a_glob_that_is_none_is_an_error(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="put `\\*\\*` between slashes"):
+        find_files([str(folder / "**.md")])
 
 
 @pytest.mark.parametrize(
