@@ -42,8 +42,11 @@ class Trial:
                 "an encoder is tried on sources that bring their corpus and ask all of it: a BEIR folder, SQuAD's "
                 "JSON, or questions with a corpus"
             )
-        relevant = {id_ for query in queries for id_ in query.relevant}
-        kept = {text.id for text in spread(list(judgements.corpus), passages)} | relevant
+        kept = {text.id for text in spread(list(judgements.corpus), passages)}
+        kept |= {id_ for query in queries for id_ in query.relevant}
+        if relevance == "answer":
+            answers = tuple(dict.fromkeys(answer for query in queries for answer in query.answers))
+            kept |= {text.id for text in judgements.corpus if text.id not in kept and holds_answer(text.text, answers)}
         return cls(queries, [text for text in judgements.corpus if text.id in kept], relevance)
 
     def measure(self, encoder: TextEncoder) -> dict[str, float]:
@@ -56,10 +59,11 @@ class Trial:
         for begin in range(0, len(self.queries), _QUESTIONS_AT_ONCE):
             some = self.queries[begin : begin + _QUESTIONS_AT_ONCE]
             scores = encoder.encode_questions([query.text for query in some]) @ passages.T
-            best = np.argsort(-scores, axis=1, kind="stable")[:, :K]
-            rankings += [
-                self._ranking(query, [self.corpus[i] for i in row]) for query, row in zip(some, best, strict=True)
-            ]
+            deepest = K + max(len(query.left_out) for query in some)
+            best = np.argsort(-scores, axis=1, kind="stable")[:, :deepest]
+            for query, row in zip(some, best, strict=True):
+                found = [text for text in (self.corpus[i] for i in row) if text.id not in query.left_out]
+                rankings.append(self._ranking(query, found[:K]))
         names = ["hit@10"] if self.relevance == "answer" else ["ndcg@10", "recall@10"]
         return dict(zip(names, map(float, 100 * measure(rankings, names).mean(0)), strict=True))
 

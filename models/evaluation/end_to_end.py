@@ -78,7 +78,7 @@ def ask(
         asked.append(
             Asked(
                 query,
-                next((rank for rank, r in enumerate(found, 1) if r.passage.document.id in query.relevant), None),
+                next((rank for rank, retrieved in enumerate(found, 1) if _is_own(query, retrieved)), None),
                 retrieval.encode_ms,
                 retrieval.retrieve_ms,
                 {n: after[count] for n, count in counts.items()},
@@ -104,10 +104,15 @@ def judge(
     refused = not kept(confidences, no_answer, min_confidence=None)
     em, f1 = best_over_references("" if refused else ranked[0], references)
     right = [best_over_references(text, references)[1] >= RIGHT_F1 for text in ranked]
-    retrieved = any(r.passage.document.id in query.relevant for r in found)
+    retrieved = any(_is_own(query, r) for r in found)
     failure = failure_of(bool(query.answers), refused, right, retrieved)
     answer, confidence = (ranked[0], max(confidences)) if ranked else ("", 0.0)
     return Verdict(answer, confidence, no_answer, not refused, em, f1, failure)
+
+
+def _is_own(query: Query, retrieved: Retrieved) -> bool:
+    """Whether a passage, or a copy that it stands for, is of the question's own context."""
+    return any(passage.document.id in query.relevant for passage in (retrieved.passage, *retrieved.copies))
 
 
 def failure_of(answerable: bool, refused: bool, right: Sequence[bool], retrieved: bool) -> Failure | None:

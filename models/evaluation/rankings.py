@@ -4,7 +4,7 @@ import importlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -51,13 +51,12 @@ def by_reader(
     collection: Collection, encoder: Encoder, reader: Reader, passages: int, per_document: int | None
 ) -> Search:
     """Hybrid retrieval whose first `passages` the reader ranks again; the others follow them as they were."""
-    hybrid = ours(collection, encoder, "hybrid", per_document)
 
     def search(query: Query, limit: int) -> list[Found]:
-        first = retrieve(collection, encoder, query.text, passages, "hybrid", query.filters, per_document=per_document)
-        found = _found(reranked(query.text, first, reader).passages)
-        there = {one.passage for one in found}
-        return [*found, *(one for one in hybrid(query, limit) if one.passage not in there)]
+        deepest = max(limit, passages)
+        hybrid = retrieve(collection, encoder, query.text, deepest, "hybrid", query.filters, per_document=per_document)
+        first = replace(hybrid, passages=hybrid.passages[:passages])
+        return _found((*reranked(query.text, first, reader).passages, *hybrid.passages[passages:]))
 
     return search
 
@@ -94,7 +93,8 @@ def load_component(name: str, parameters: Mapping[str, Any], corpus: Sequence[Te
 
     Raises:
         NotFound: there is no such module or class.
-        InvalidInput: the name is none of that form, or the class does not take the parameters.
+        InvalidInput: the name is none of that form, the class does not take the parameters, or its store is in memory
+            and there is no corpus to fill it with.
     """
     module, _, attribute = name.partition(":")
     if not module or not attribute:
@@ -110,7 +110,7 @@ def load_component(name: str, parameters: Mapping[str, Any], corpus: Sequence[Te
             component = made.from_dict({"type": type_, "init_parameters": dict(parameters)})
         else:
             component = made(**parameters)
-        _fill(getattr(component, "document_store", None), corpus or ())
+        _fill(getattr(component, "document_store", None), corpus, name)
         return component
     except LectorError:
         raise
@@ -139,17 +139,39 @@ def read_parameters(path: Path) -> dict[str, Any]:
     return parameters
 
 
+def parameters_of(classes: Sequence[str], parameters: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Each class's own: what stands under its import path, or, where none of the paths is there, all of them.
+
+    Raises:
+        InvalidInput: what stands under a path is no mapping.
+    """
+    if not any(name in parameters for name in classes):
+        return dict.fromkeys(classes, parameters)
+    found = {name: parameters.get(name) or {} for name in classes}
+    for name, of_class in found.items():
+        if not isinstance(of_class, dict):
+            raise InvalidInput(
+                f"under {name} stands {of_class!r:.60}; it has to map names of parameters to their values"
+            )
+    return found
+
+
 def _found(retrieved: Iterable[Retrieved]) -> list[Found]:
     passages = (passage for one in retrieved for passage in (one.passage, *one.copies))
     return [Found(passage.document.id, passage.id, passage.text) for passage in passages]
 
 
-def _fill(store: Any, corpus: Sequence[Text]) -> None:
+def _fill(store: Any, corpus: Sequence[Text] | None, name: str) -> None:
     """Write the corpus into a store in memory, each text below its title; other stores bring their own."""
     from haystack import Document
     from haystack.document_stores.in_memory import InMemoryDocumentStore
 
     if isinstance(store, InMemoryDocumentStore):
+        if corpus is None:
+            raise InvalidInput(
+                f"{name} searches a store in memory, which only a source with a corpus can fill; give --corpus, or a "
+                "retriever whose store holds the documents already"
+            )
         contents = join_titles([text.text for text in corpus], [text.title for text in corpus], "\n")
         store.write_documents(
             [

@@ -10,7 +10,17 @@ from models.encoder import Encoder
 from models.evaluation.corpus import existing, indexed
 from models.evaluation.judgements import Judgements, Query, Relevance
 from models.evaluation.ranking_metrics import measure, metric_names
-from models.evaluation.rankings import OURS, RERANKED, Search, by_reader, haystack, load_component, ours, rank
+from models.evaluation.rankings import (
+    OURS,
+    RERANKED,
+    Search,
+    by_reader,
+    haystack,
+    load_component,
+    ours,
+    parameters_of,
+    rank,
+)
 from models.evaluation.retriever_report import Evaluation
 from models.evaluation.terminal import Track, silently
 from models.reader import load_reader
@@ -71,13 +81,14 @@ def searches(
 
     Raises:
         InvalidInput: there are parameters, but no class to take them, or a place, but no retriever of ours to look
-            there; and errors as of `load_component`, `opened`.
+            there; and errors as of `parameters_of`, `load_component`, `opened`.
     """
     classes = [name for name in names if name not in (*OURS, RERANKED)]
     if parameters and not classes:
         raise InvalidInput("parameters of a retriever's class go with one that is named as package.module:Class")
     corpus = place.judgements.corpus
-    asked = {name: haystack(load_component(name, parameters.get(name, parameters), corpus), name) for name in classes}
+    of_class = parameters_of(classes, parameters)
+    asked = {name: haystack(load_component(name, of_class[name], corpus), name) for name in classes}
     if len(classes) == len(names):
         if place.index or place.collection:
             raise InvalidInput("none of these retrievers asks a collection of ours; leave --index and --collection out")

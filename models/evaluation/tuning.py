@@ -104,12 +104,16 @@ def _rankings(
     candidates: Sequence[Options],
     depth: int,
 ) -> list[Ranking]:
-    deepest = max(depth, *(options.depth for options in candidates))
+    deepest = len(query.left_out) + max(depth, *(options.depth for options in candidates))
     asked = _each_once(searches(reading, query.text, deepest, query.filters))
     numbers = [ordered(rank(asked, embedding, options).fused) for options in candidates]
     passages = reading.passages(list(dict.fromkeys(chain(*numbers))))
     found = {n: Found(passage.document.id, passage.id, passage.text) for n, passage in passages.items()}
-    return [ranking(_first([found[n] for n in some], relevance, depth), query, relevance, 0.0) for some in numbers]
+    others = {n: one for n, one in found.items() if one.document not in query.left_out}
+    return [
+        ranking(_first([others[n] for n in some if n in others], relevance, depth), query, relevance, 0.0)
+        for some in numbers
+    ]
 
 
 def _first(found: Sequence[Found], relevance: Relevance, depth: int) -> list[Found]:

@@ -1,6 +1,7 @@
 """`lector evaluate pipeline`: what was answered, which part failed, and the command over a small corpus."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,8 @@ def test_an_answer_is_judged_by_its_best_reference(
 def test_a_passage_that_is_not_the_questions_own_was_not_what_had_to_be_retrieved() -> None:
     wrong = judge(BUILT, [passage(1, OTHER)], [[span(OTHER, "1900", 2.0)]], REFUSES_BELOW_0)
     assert wrong.failure == "not_retrieved"
+    copy = replace(passage(1, OTHER), copies=(passage(0, OTHER).passage,))
+    assert judge(BUILT, [copy], [[span(OTHER, "1900", 2.0)]], REFUSES_BELOW_0).failure == "not_read"
     none = judge(Query("q", "Who?"), [passage(1, OTHER)], [[span(OTHER, "1900", -2.0)]], REFUSES_BELOW_0)
     assert (none.em, none.f1, none.failure, none.answered) == (1, 1, None, False)
 

@@ -114,6 +114,18 @@ def test_parameters_of_haystack_retrievers(tmp_path: Path, report: Callable[...,
     }
 
 
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [("", "cannot be made with the parameters {}"), (" [1]", "stands [1]; it has to map names of parameters")],
+)
+def test_parameters_that_are_none(tmp_path: Path, entry: str, reason: str) -> None:
+    config = tmp_path / "parameters.yaml"
+    config.write_text(f"{FIXED}:{entry}\n", "utf-8")
+    result = run(write_beir(tmp_path / "planets"), "--retrievers", f"{RINGS},{FIXED}", "--retriever-config", config)
+    assert result.exit_code == 2
+    assert reason in result.stderr
+
+
 def test_our_own_components_find_what_our_retrievers_find(
     tmp_path: Path, report: Callable[..., dict[str, Any]]
 ) -> None:
@@ -239,6 +251,10 @@ def test_a_retriever_of_a_store_in_memory_is_given_the_corpus(
     path = write_subjqa(tmp_path / "things.csv")
     by_product = report(path, "--retrievers", name, "--retriever-config", config, "--at", "1")
     assert by_product["retrievers"][name]["hit@1"] == 1, "filters are the same"
+    asked = write_jsonl(tmp_path / "questions.jsonl", [{"question": "Who?", "relevant": ["a"]}])
+    result = run(asked, "--collection", "x", "--retrievers", f"hybrid,{name}", "--retriever-config", config)
+    assert result.exit_code == 2
+    assert "only a source with a corpus can fill" in result.stderr
 
 
 def test_questions_with_a_corpus_of_their_own(tmp_path: Path, report: Callable[..., dict[str, Any]]) -> None:

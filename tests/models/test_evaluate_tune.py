@@ -173,6 +173,17 @@ def test_a_long_document_keeps_no_other_out(
     assert tried["present"]["value"] == pytest.approx(np.mean([1 / rank for rank in range(2, 14)]), abs=1e-4)
 
 
+def test_a_question_that_is_a_document_does_not_find_itself(towns: Path, report: Callable[..., dict[str, Any]]) -> None:
+    rows = [json.loads(line) for line in (towns / "corpus.jsonl").read_text("utf-8").splitlines()]
+    write_jsonl(towns / "queries.jsonl", [{"_id": row["_id"], "text": row["text"]} for row in rows])
+    lines = [f"{i}\t{(i + 1) % len(NAMES)}\t1" for i in range(len(NAMES))]
+    (towns / "qrels" / "dev.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *lines]) + "\n", "utf-8")
+    tried = report("tune", towns, "--metric", "mrr")
+    evaluated = report("retriever", towns, "--split", "dev", "--retrievers", "hybrid")
+    assert tried["present"]["value"] == pytest.approx(evaluated["retrievers"]["hybrid"]["mrr"], abs=1e-4)
+    assert tried["present"]["value"] > 0.9
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
