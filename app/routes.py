@@ -44,7 +44,7 @@ def health() -> dict[str, str]:
 
 @router.get("/ready", tags=["operation"], responses={503: {"model": Problem}})
 def ready(service: ServiceDep) -> dict[str, str]:
-    """Ready: models are loaded and all collections are open."""
+    """Ready: models are loaded, and all collections that were there at the start are open."""
     if service.unopened is None:
         raise Unavailable("collections are being opened; ask again in a moment")
     if service.unopened:

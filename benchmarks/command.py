@@ -1,6 +1,5 @@
 """`lector benchmark`."""
 
-import json
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,14 +7,22 @@ from typing import Annotated
 
 import typer
 
-from models.evaluation.terminal import check_outputs, errors_shown, numbers_in, with_bars
-from store.errors import InvalidInput, LectorError, NotFound
+from models.evaluation.terminal import (
+    check_installed,
+    check_outputs,
+    check_plot,
+    errors_shown,
+    numbers_in,
+    with_bars,
+    write_json,
+)
+from store.errors import InvalidInput, NotFound
 
 benchmark = typer.Typer(
     help="Measure readers, retrievers and stores beside others, and what the store promises.", no_args_is_help=True
 )
 
-FAILED, BROKEN = 2, 1  # exit codes: the measurement failed; the store failed in it
+BROKEN = 1  # exit code: the store failed
 
 
 @benchmark.command("reader")
@@ -46,16 +53,13 @@ def benchmark_reader(
     from benchmarks.tables import plot, reader_caption, reader_table
 
     plan = Plan(questions, open_questions, passages, tuple(threads or (1, 2)), repetitions)
-    try:
-        check_outputs(json_out, plot_out)
+    with errors_shown("lector benchmark reader"):
+        check_outputs(json_out)
+        check_plot(plot_out)
         entries = entries_for(reader or ["base"], peer_model)
         report = benchmark_readers(entries, data, plan, encoder, with_bars())
-    except LectorError as error:
-        typer.secho(f"lector benchmark reader: {error}", fg="red", err=True)
-        raise typer.Exit(FAILED) from error
+    write_json(report, json_out)
     typer.echo(f"{reader_table(report)}\n\n{reader_caption(report)}")
-    if json_out:
-        json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if plot_out:
         plot(report, plot_out)
 
@@ -81,16 +85,16 @@ def benchmark_retriever(
     from models.evaluation.sources import read_judgements, read_texts, split_of
     from models.settings import Settings
 
-    with errors_shown("lector benchmark retriever"):
+    with errors_shown("lector benchmark retriever", "--index"):
+        check_installed("ir_measures")
         check_outputs(json_out)
         judgements = read_judgements(source, split_of(source, split, "test"), corpus)
         if distractors:
             judgements = judgements.with_distractors(read_texts(distractors))
         settings = Settings.load(encoder=encoder, threads=threads)
         report = benchmark_retrievers(source, judgements, settings, limit, index, with_bars())
+    write_json(report, json_out)
     typer.echo(retriever_table(report))
-    if json_out:
-        json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 @benchmark.command("durability")
@@ -111,19 +115,15 @@ def benchmark_durability(
     from benchmarks.durability.figures import durability_table
     from benchmarks.durability.report import Plan, measure_durability
 
-    try:
+    with errors_shown("lector benchmark durability"):
         check_outputs(json_out)
         if at is not None and not at.is_dir():
             raise NotFound(f"there is no folder {at} to make collections in; make it first")
         report = measure_durability(Plan(kills, full, flips, seconds, seed), at, with_bars())
-    except LectorError as error:
-        typer.secho(f"lector benchmark durability: {error}", fg="red", err=True)
-        raise typer.Exit(FAILED) from error
+    write_json(report, json_out)
     typer.echo(durability_table(report))
     for failure in report["failures"]:
         typer.secho(failure, fg="red", err=True)
-    if json_out:
-        json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if report["failed"]:
         raise typer.Exit(BROKEN)
 
@@ -155,18 +155,15 @@ def benchmark_store(
     from benchmarks.scale.steps import Plan
     from benchmarks.scale.tables import sections
 
-    try:
-        check_outputs(json_out, plot_out)
+    with errors_shown("lector benchmark store"):
+        check_outputs(json_out)
+        check_plot(plot_out)
         if keep and work is None:
             raise InvalidInput("--keep keeps the stores in the folder --work; name one")
         plan = Plan(sizes=tuple(numbers_in(sizes)), peers=peers, questions=sample, seconds=seconds)
         with nullcontext(work) if work else TemporaryDirectory() as folder:
             report = benchmark_stores(passages, questions, plan, Path(folder), encoder, keep, with_bars())
-    except LectorError as error:
-        typer.secho(f"lector benchmark store: {error}", fg="red", err=True)
-        raise typer.Exit(FAILED) from error
+    write_json(report, json_out)
     typer.echo(sections(report))
-    if json_out:
-        json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if plot_out:
         plot(report, plot_out)

@@ -21,7 +21,7 @@ from models.evaluation.squad import spread
 from models.evaluation.terminal import Track, silently
 from models.settings import Settings
 from store.collection import Collection
-from store.errors import Unavailable
+from store.errors import InvalidInput, Unavailable
 from store.nearest import Vectors
 
 PACKAGES = ("faiss-cpu", "tantivy", *PEERS)
@@ -44,9 +44,14 @@ def benchmark_retrievers(
     a store searches one text only.
 
     Raises:
-        InvalidInput: as of `lector evaluate retriever`.
+        InvalidInput: the source brings no corpus or asks of a part of it only; and as of `lector evaluate retriever`.
         Unavailable: a package of the others' is not installed.
     """
+    if judgements.corpus is None or any(query.filters for query in judgements.queries):
+        raise InvalidInput(
+            "retrievers are compared on sources that bring their corpus and ask all of it: a BEIR folder, SQuAD's "
+            "JSON, or questions with --corpus"
+        )
     by = judgements.relevance(None)
     queries = spread(judgements.judged_by(by), limit)
     with opened(Place(corpus_name(source), judgements, index), settings, track) as (collection, encoder):

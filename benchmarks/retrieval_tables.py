@@ -7,6 +7,7 @@ from typing import Any
 PEERS = ("haystack-ai", "txtai")
 METRICS = ("ndcg@10", "recall@1", "recall@5", "recall@10", "recall@20", "recall@100", "map", "mrr")
 COLUMNS = ("ndcg@10", "recall@10", "recall@100", "map", "mrr")  # beside others
+BY_ANSWERS = ("hit@1", "hit@10", "hit@100", "mrr")  # the same where only answers tell what is relevant
 
 
 def retrieval_table(report: Mapping[str, Any]) -> str:
@@ -48,9 +49,10 @@ def pipeline_table(report: Mapping[str, Any]) -> str:
 
 def retriever_table(report: Mapping[str, Any]) -> str:
     """A report of `lector benchmark retriever`."""
-    lines = [f"| | {' | '.join(COLUMNS)} | ms, p50 | p95 |", "|---" * (len(COLUMNS) + 3) + "|"]
+    columns = BY_ANSWERS if report["relevance"] == "answer" else COLUMNS
+    lines = [f"| | {' | '.join(columns)} | ms, p50 | p95 |", "|---" * (len(columns) + 3) + "|"]
     for name, scores in report["retrievers"].items():
-        cells = [f"{scores[column]:.3f}" for column in COLUMNS]
+        cells = [f"{scores[column]:.3f}" for column in columns]
         lines.append(
             f"| {name} | {' | '.join(cells)} | {scores['latency_ms']['p50']} | {scores['latency_ms']['p95']} |"
         )

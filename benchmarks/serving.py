@@ -20,6 +20,7 @@ import httpx
 import psutil
 
 from benchmarks.machine import machine
+from benchmarks.summary import percentiles
 
 QUESTIONS = [
     "Which statement is used to raise an exception?",
@@ -36,7 +37,7 @@ PORT = 8765
 def measure(data: Path) -> dict[str, Any]:
     """Start the server five times, and ask the five questions ten times over after the last start."""
     runs = [_one_start(data, rounds=ROUNDS if number == STARTS - 1 else 0) for number in range(STARTS)]
-    latencies = sorted(runs[-1]["latencies_ms"])
+    latencies = runs[-1]["latencies_ms"]
     return {
         "machine": machine(),
         "index": runs[-1]["index"],
@@ -44,10 +45,7 @@ def measure(data: Path) -> dict[str, Any]:
         "resident_mb_after_first_answer": round(statistics.median(run["first_mb"] for run in runs), 1),
         "resident_mb_after_all": round(runs[-1]["last_mb"], 1),
         "questions": len(latencies),
-        "latency_ms": {
-            "p50": round(statistics.median(latencies), 1),
-            "p95": round(latencies[int(0.95 * len(latencies))], 1),
-        },
+        "latency_ms": percentiles(latencies),
     }
 
 

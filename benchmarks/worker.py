@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from benchmarks.machine import resident_mb
@@ -59,7 +60,8 @@ class Worker:
         return resident_mb(self._process.pid)["peak"]
 
     def close(self) -> None:
-        self._process.stdin.close()  # type: ignore[union-attr]
+        with suppress(BrokenPipeError):  # it may be dead, and the last request still on its way
+            self._process.stdin.close()  # type: ignore[union-attr]
         self._process.wait()
         self._process.stdout.close()  # type: ignore[union-attr]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from indexer.demo import COLLECTION
-from models.evaluation.terminal import check_outputs, show, with_bars
+from models.evaluation.terminal import check_outputs, errors_shown, show, with_bars, write_json
 from models.settings import Settings
-from store.errors import InvalidInput, LectorError
+from store.errors import InvalidInput
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,12 +45,10 @@ def tune(
     data: Annotated[Path | None, typer.Option(help="Directory of the collections (LECTOR_DATA).")] = None,
 ) -> None:
     """Measure kinds of dense indexes on a collection: size, build time, latency, recall. Recommends one, sets none."""
-    import json
-
     from models.encoder import Encoder
     from store.catalog import Catalog
 
-    try:
+    with errors_shown("lector index tune"):
         check_outputs(json_out)
         settings = Settings.load(data=data)
         encoder = Encoder.load(settings.encoder, settings.threads)
@@ -59,14 +57,9 @@ def tune(
             report = _measured(catalog.get(collection), encoder, questions, index or [], sample, limit, recall)
         finally:
             catalog.close()
-    except LectorError as error:
-        typer.secho(f"lector index tune: {error}", fg="red", err=True)
-        raise typer.Exit(FAILED) from error
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. Nothing was changed.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
     if report is None:
         return
+    write_json(report, json_out)
     show(table(report))
     chosen = report["recommended"]
     effort = f" at effort {chosen['effort']}" if chosen["effort"] else ""
@@ -74,8 +67,6 @@ def tune(
     where = [] if data is None else ["--data", str(data)]
     command = shlex.join(["lector", "collections", "set", collection, *chosen["set"], *where])
     typer.echo(f"To have it: {command}" if chosen["set"] else "That is what the collection has.")
-    if json_out:
-        json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def table(report: Mapping[str, Any]) -> "Table":

@@ -102,6 +102,15 @@ def test_a_subject_that_cannot_be_loaded_says_why() -> None:
         Worker("x", "lector", "absent", 1)
 
 
+def test_a_subject_that_died_says_so(artifact: Path) -> None:
+    worker = Worker("x", "lector", str(artifact), 1)
+    worker._process.kill()
+    worker._process.wait()
+    with pytest.raises(Unavailable, match="x ended while it was measured"):
+        worker.answer("Who?", ["Ada."])
+    worker.close()
+
+
 def test_cases_fill_their_windows_and_no_more(artifact: Path, file: Path) -> None:
     tokenizer = load_artifact(str(artifact), "reader").tokenizer
     template = PairTemplate.of(tokenizer)

@@ -13,7 +13,7 @@ with warnings.catch_warnings():  # haystack imports torch and transformers where
 
 from app.cli import cli
 from benchmarks.retrieval_tables import retriever_table
-from tests.models.judged_files import write_beir
+from tests.models.judged_files import PLANETS, write_beir, write_jsonl, write_subjqa
 
 pytest.importorskip("ir_measures")
 
@@ -41,6 +41,25 @@ def test_all_retrievers_are_asked_the_same(tmp_path: Path) -> None:
     table = retriever_table(report)
     assert table in result.output
     assert [line.split("|")[1].strip() for line in table.splitlines()[2:9]] == RETRIEVERS
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_answers_may_tell_what_is_relevant(tmp_path: Path) -> None:
+    pytest.importorskip("txtai")
+    rows = [{"id": id_, "text": text} for id_, (_, text) in PLANETS.items()]
+    corpus = write_jsonl(tmp_path / "corpus.jsonl", rows)
+    path = write_jsonl(tmp_path / "questions.jsonl", [{"question": "Which has rings of ice?", "answers": ["Saturn"]}])
+    result = CliRunner().invoke(cli, ["benchmark", "retriever", str(path), "--corpus", str(corpus)])
+    assert result.exit_code == 0, result.output
+    assert "| Lector hybrid | 1.000 | 1.000 | 1.000 | 1.000 |" in result.output
+
+
+def test_sources_that_others_could_not_be_asked_of_are_refused(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "questions.jsonl", [{"question": "Who?", "answers": ["me"]}])
+    for source in (path, write_subjqa(tmp_path / "things.csv")):
+        result = CliRunner().invoke(cli, ["benchmark", "retriever", str(source)])
+        assert result.exit_code == 2
+        assert "sources that bring their corpus and ask all of it" in result.output
 
 
 def test_a_missing_source_is_named(tmp_path: Path) -> None:

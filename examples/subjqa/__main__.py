@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.evaluation.terminal import check_installed, check_outputs, errors_shown, names_in, show, with_bars
+from models.evaluation.terminal import (
+    check_installed,
+    check_outputs,
+    errors_shown,
+    names_in,
+    show,
+    with_bars,
+    write_json,
+)
 from store.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -29,7 +37,7 @@ def main(
     Figures of each step stay in the work folder, so that steps can be taken one by one. Reviews that are indexed are
     used again, and so is a reader that is trained; an interrupted training goes on.
     """
-    with errors_shown("examples.subjqa"):
+    with errors_shown("examples.subjqa", "--work"):
         check_installed("ir_measures", "torch", *(["matplotlib"] if plots else []))
         check_outputs(json_out)
         if plots and not plots.is_dir():
@@ -40,8 +48,7 @@ def main(
         work.mkdir(parents=True, exist_ok=True)
         _take(chosen, data, work, threads)
         report = {step: _figures(work / f"{step}.json") for step in STEPS}
-        if json_out:
-            json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_json(report, json_out)
         if plots:
             _draw(report, plots)
     for table in _tables(report):

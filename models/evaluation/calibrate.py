@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from models.answers import Candidate
-from models.artifact import Artifact, load_artifact, write_card
+from models.artifact import Artifact, write_card
 from models.confidence import REFUSED_FROM, Calibration, features, log_odds
 from models.encoder import Encoder
 from models.evaluation.answers import RIGHT_F1
@@ -59,7 +59,7 @@ class Judged:
 
 def calibrate(
     files: Sequence[Path],
-    reader: str,
+    artifact: Artifact,
     encoder: str,
     passages: int,
     threads: int,
@@ -74,7 +74,6 @@ def calibrate(
     Raises:
         InvalidInput: the files hold too few questions to fit anything on, or the reader was trained on one of them.
     """
-    artifact = load_artifact(reader, "reader")
     questions = [q for file in files for q in spread(untrained(read_squad(file), file, artifact), limit)]
     if len(questions) < FEWEST:
         raise InvalidInput(f"{len(questions)} questions are too few to calibrate on; give files with at least {FEWEST}")

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def draw(report: Mapping[str, Any], path: Path) -> None:
-    """A reliability diagram of both probabilities, and the risk-coverage curve, as a PNG of 1500 by 720 pixels."""
+    """A reliability diagram of both probabilities, and the risk-coverage curve, of 1500 by 720 pixels as a PNG."""
     from matplotlib.figure import Figure  # without pyplot: no window, no global state
 
     held_out = report["held_out"]
@@ -30,4 +30,4 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
     figure.suptitle(
         f"{report['questions']:,} questions held out by context, {report['passages']} passages read for each"
     )
-    figure.savefig(path, format="png")
+    figure.savefig(path)

@@ -1,14 +1,21 @@
 """`lector evaluate`."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from models.evaluation.pipeline import evaluate_pipeline
 from models.evaluation.retriever import evaluate_retriever
-from models.evaluation.terminal import check_installed, check_outputs, errors_shown, show, with_bars
+from models.evaluation.terminal import (
+    check_installed,
+    check_outputs,
+    check_plot,
+    errors_shown,
+    show,
+    with_bars,
+    write_json,
+)
 from models.evaluation.tune import evaluate_tune
 
 evaluate = typer.Typer(help="Measure what was built, and fit its confidence.", no_args_is_help=True)
@@ -51,9 +58,9 @@ def evaluate_reader(
             predictions_out=predictions,
             track=with_bars(),
         )
+    write_json(report, json_out)
     for name, scores in report["files"].items():
         show(table(name, scores))
-    _write(report, json_out)
 
 
 @evaluate.command("null-threshold")
@@ -70,19 +77,20 @@ def evaluate_null_threshold(
 
     Of a file that the reader was trained on, only the questions whose contexts were held back then are used.
     """
-    from models.artifact import load_artifact
+    from models.artifact import CARD, load_artifact
     from models.evaluation.null_threshold import fit_null_threshold
 
     with errors_shown("lector evaluate null-threshold"):
-        check_outputs(json_out)
-        report = fit_null_threshold(files, load_artifact(reader, "reader"), limit, threads, with_bars())
+        artifact = load_artifact(reader, "reader")
+        check_outputs(json_out, artifact.folder / CARD)
+        report = fit_null_threshold(files, artifact, limit, threads, with_bars())
     counts = report["questions"]
     typer.echo(
         f"null threshold {report['null_threshold']:g}: F1 {report['f1']:.2f} ({report['has_answer_f1']:.2f} on "
         f"{counts['with_answer']:,} questions with an answer, {report['no_answer_accuracy']:.2f} on "
         f"{counts['without_answer']:,} without one)"
     )
-    _write(report, json_out)
+    write_json(report, json_out)
 
 
 @evaluate.command("calibrate")
@@ -95,24 +103,22 @@ def evaluate_calibrate(
     passages: Annotated[int, typer.Option(min=1, help="Passages read for a question.")] = 10,
     limit: Limit = None,
     json_out: JsonOut = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw reliability, and risk over coverage, here, as a PNG.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw reliability, and risk over coverage, here.")] = None,
     threads: Threads = 0,
 ) -> None:
     """Fit a reader's confidence over a corpus of the files' contexts, and write it into the reader's card."""
+    from models.artifact import CARD, load_artifact
     from models.evaluation.calibrate import calibrate
 
     with errors_shown("lector evaluate calibrate"):
-        check_installed("sklearn", *(["matplotlib"] if plot else []))
-        check_outputs(json_out, plot)
-        report = calibrate(files, reader, encoder, passages, threads, limit, with_bars())
+        check_installed("sklearn")
+        artifact = load_artifact(reader, "reader")
+        check_outputs(json_out, artifact.folder / CARD)
+        check_plot(plot)
+        report = calibrate(files, artifact, encoder, passages, threads, limit, with_bars())
     typer.echo(", ".join(f"{name} {value:.4f}" for name, value in report["held_out"].items()))
-    _write(report, json_out)
+    write_json(report, json_out)
     if plot:
         from models.evaluation.calibration_plot import draw
 
         draw(report, plot)
-
-
-def _write(report: dict[str, Any], path: Path | None) -> None:
-    if path:
-        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.evaluation.terminal import check_outputs, errors_shown, names_in, numbers_in, show, with_bars
+from models.evaluation.terminal import check_outputs, errors_shown, names_in, numbers_in, show, with_bars, write_json
 from store.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def evaluate_pipeline(
     from models.reader import open_reader
     from models.settings import Settings
 
-    with errors_shown("lector evaluate pipeline"):
+    with errors_shown("lector evaluate pipeline", "--index"):
         check_outputs(json_out, per_question)
         settings = Settings.load(reader=reader, encoder=encoder, threads=threads)
         names, counts, track = names_in(retriever), numbers_in(passages), with_bars()
@@ -76,8 +76,7 @@ def evaluate_pipeline(
         "right_f1": RIGHT_F1,
         "retrievers": {name: figures(of_one, counts) for name, of_one in asked.items()},
     }
-    if json_out:
-        json_out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(report, json_out)
     if per_question:
         rows = zip(*asked.values(), strict=True)
         texts = (json.dumps(line(dict(zip(asked, row, strict=True))), ensure_ascii=False) for row in rows)

@@ -135,9 +135,10 @@ def line(file: str, prediction: Prediction) -> dict[str, Any]:
 
 def table(file: str, scores: Mapping[str, Any]) -> "Table":
     """A file's scores for the terminal."""
+    from rich.markup import escape
     from rich.table import Table
 
-    result = Table(title=file, title_justify="left")
+    result = Table(title=escape(file), title_justify="left")
     result.add_column("questions")
     for name in ("n", "EM", "F1"):
         result.add_column(name, justify="right")

@@ -1,6 +1,5 @@
 """`lector evaluate retriever`, also `python -m models.evaluation.retriever`: how well passages are found."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +10,13 @@ import typer
 from models.evaluation.terminal import (
     check_installed,
     check_outputs,
+    check_plot,
     errors_shown,
     names_in,
     numbers_in,
     show,
     with_bars,
+    write_json,
 )
 
 BELOW = 1  # exit code
@@ -64,9 +65,10 @@ def evaluate_retriever(
     from models.settings import Settings
     from store.errors import InvalidInput
 
-    with errors_shown("lector evaluate retriever"):
-        check_installed("ir_measures", *(["matplotlib"] if plot_out else []))
-        check_outputs(json_out, per_question, plot_out)
+    with errors_shown("lector evaluate retriever", "--index"):
+        check_installed("ir_measures")
+        check_outputs(json_out, per_question)
+        check_plot(plot_out)
         settings = Settings.load(data=data, encoder=encoder, reader=reader, passages=passages, threads=threads)
         names, cutoffs, track = names_in(retrievers), numbers_in(at), with_bars()
         if RERANKED not in names and (reader or passages):
@@ -87,8 +89,7 @@ def evaluate_retriever(
             options = {"options": asdict(searched.options)} if searched else {}
         left_out = len(judgements.queries) - len(judged)
         report = {"source": str(source), "corpus": counts, "left_out": left_out, **options, **figures(evaluation)}
-        if json_out:
-            json_out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(report, json_out)
         if per_question:
             per_question.write_text("".join(f"{line}\n" for line in lines(evaluation)), encoding="utf-8")
         if plot_out:

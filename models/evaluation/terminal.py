@@ -1,6 +1,7 @@
 """What the evaluating commands share at a terminal: progress bars, options that are lists, errors as exit codes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,15 +44,19 @@ def show(what: "RenderableType") -> None:
 
 
 @contextmanager
-def errors_shown(command: str) -> Iterator[None]:
-    """What the caller can mend is said in red and exits with 2, an interruption with 130."""
+def errors_shown(command: str, stays: str = "") -> Iterator[None]:
+    """What the caller can mend is said in red and exits with 2, an interruption with 130.
+
+    `stays` names the option of a folder from whose contents the same command goes on.
+    """
     try:
         yield
     except LectorError as error:
         typer.secho(f"{command}: {error}", fg="red", err=True)
         raise typer.Exit(FAILED) from error
     except KeyboardInterrupt:
-        typer.echo("Interrupted. What --index holds stays; run the same command again to go on.", err=True)
+        on = f" What {stays} holds stays; run the same command again to go on." if stays else ""
+        typer.echo(f"Interrupted.{on}", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -67,17 +72,48 @@ def check_installed(*packages: str) -> None:
 
 
 def check_outputs(*paths: Path | None) -> None:
-    """That a report can be written where it shall be, before it is made.
+    """That what takes long to make can be written where it shall be, before it is made.
 
     Raises:
         NotFound: a folder does not exist.
-        InvalidInput: a folder stands where the file shall be.
+        InvalidInput: a folder stands where the file shall be, or it cannot be written.
     """
     for path in filter(None, paths):
         if not path.parent.is_dir():
             raise NotFound(f"there is no folder {path.parent} to write {path.name} to; make it first")
         if path.is_dir():
             raise InvalidInput(f"{path} is a folder; name a file")
+        new = not path.exists()
+        try:
+            path.open("ab").close()
+        except OSError as error:
+            raise InvalidInput(f"{path} cannot be written ({error.strerror}); name another file") from error
+        if new:
+            path.unlink()
+
+
+def check_plot(path: Path | None) -> None:
+    """The same for a plot, which has to be of a kind that can be drawn.
+
+    Raises:
+        Unavailable: matplotlib is not installed.
+        NotFound, InvalidInput: as of `check_outputs`, or the file's name ends in nothing that can be drawn.
+    """
+    if path is None:
+        return
+    check_installed("matplotlib")
+    check_outputs(path)
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.removeprefix(".").lower() not in kinds:
+        raise InvalidInput(f"{path} is no plot's name; let it end in .png, .svg or .pdf")
+
+
+def write_json(report: Mapping[str, Any], path: Path | None) -> None:
+    """A report to a file, if one is wanted."""
+    if path:
+        path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def names_in(option: str) -> list[str]:

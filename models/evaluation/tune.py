@@ -1,6 +1,5 @@
 """`lector evaluate tune`, also `python -m models.evaluation.tune`: hybrid retrieval fitted to a set of questions."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.evaluation.terminal import check_installed, check_outputs, errors_shown, show, with_bars
+from models.evaluation.terminal import check_installed, check_outputs, errors_shown, show, with_bars, write_json
 from store.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def evaluate_tune(
     from models.settings import Settings
     from store.collection import Collection
 
-    with errors_shown("lector evaluate tune"):
+    with errors_shown("lector evaluate tune", "--index"):
         check_installed("ir_measures")
         check_outputs(json_out)
         settings, track = Settings.load(data=data, encoder=encoder, threads=threads), with_bars()
@@ -83,8 +82,7 @@ def evaluate_tune(
                 Collection(searched.folder, loaded.identity, candidates[choice.best]).close()
         asked = {"source": str(source), "corpus": counts, "relevance": by, "metric": metric, "questions": len(queries)}
         report = {**asked, **found, "written": written}
-        if json_out:
-            json_out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(report, json_out)
     typer.echo(f"{source}: {len(queries)} questions, {len(candidates)} candidates, {metric} by {by}")
     show(tables(report))
     typer.echo(_conclusion(report, write))

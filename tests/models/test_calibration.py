@@ -183,14 +183,16 @@ def test_what_a_reader_was_trained_on_does_not_calibrate_it(tmp_path: Path) -> N
     card = load_artifact(str(tmp_path / "mine"), "reader").card
     training = {"config": {"train": [{"file": "tuning.json", "licence": "CC0"}]}}
     write_card(tmp_path / "mine", card.model_copy(update={"training": training}))
+    mine = load_artifact(str(tmp_path / "mine"), "reader")
     with pytest.raises(InvalidInput, match="trained on all of"):
-        calibrate([tmp_path / "tuning.json"], str(tmp_path / "mine"), "encoder", passages=4, threads=0)
+        calibrate([tmp_path / "tuning.json"], mine, "encoder", passages=4, threads=0)
 
 
 def test_calibrating_writes_its_weights_into_the_card(tmp_path: Path) -> None:
     shutil.copytree(SHIPPED / "base", tmp_path / "mine")
     write_halls(tmp_path / "tuning.json", 80)
-    report = calibrate([tmp_path / "tuning.json"], str(tmp_path / "mine"), "encoder", passages=4, threads=0)
+    mine = load_artifact(str(tmp_path / "mine"), "reader")
+    report = calibrate([tmp_path / "tuning.json"], mine, "encoder", passages=4, threads=0)
     card = load_artifact(str(tmp_path / "mine"), "reader").card
     assert report["questions"] == 80
     assert report["passages"] == 4
@@ -204,11 +206,11 @@ def test_calibrating_writes_its_weights_into_the_card(tmp_path: Path) -> None:
     for name in ("answer", "no_answer"):
         assert sum(b["n"] for b in report["reliability"][name]) == 80
     pytest.importorskip("matplotlib")
-    draw(report, tmp_path / "plot")
-    assert (tmp_path / "plot").read_bytes().startswith(b"\x89PNG")
+    draw(report, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_too_few_questions_are_refused(tmp_path: Path) -> None:
     write_halls(tmp_path / "few.json", 49)
     with pytest.raises(InvalidInput, match="49 questions"):
-        calibrate([tmp_path / "few.json"], "base", "encoder", passages=4, threads=0)
+        calibrate([tmp_path / "few.json"], load_artifact("base", "reader"), "encoder", passages=4, threads=0)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import Exit
 from typer.testing import CliRunner, Result
 
 with warnings.catch_warnings():  # haystack imports torch and transformers where they are installed
@@ -19,7 +20,7 @@ from models.encoder import Encoder
 from models.evaluation import corpus
 from models.evaluation.command import evaluate
 from models.evaluation.judgements import Text
-from models.evaluation.terminal import check_installed
+from models.evaluation.terminal import check_installed, errors_shown
 from store.errors import Unavailable
 from tests.models.judged_files import PLANETS, QUESTIONS, write_beir, write_jsonl, write_squad, write_subjqa
 from tests.models.made import TEXTS, collection_of, embedded
@@ -353,6 +354,8 @@ BAD = [
     (["--fail-under", "bm25:recall@1=0.9"], "is of no retriever that is evaluated: sparse"),
     (["--json", "nowhere/report.json"], "there is no folder nowhere to write report.json to"),
     (["--json", "."], "is a folder; name a file"),
+    (["--json", "/proc/report.json"], "/proc/report.json cannot be written ("),
+    (["--plot", "recall.docx"], "recall.docx is no plot's name; let it end in .png, .svg or .pdf"),
     (["--distractors", "none.jsonl"], "no file none.jsonl"),
     (["--retriever-config", "none.yaml"], "no file none.yaml"),
 ]
@@ -366,17 +369,16 @@ def test_bad_options_exit_with_2_and_say_why(tmp_path: Path, arguments: list[str
     assert reason in result.stderr
 
 
-def test_a_report_is_written_even_if_its_plot_cannot_be(tmp_path: Path) -> None:
-    folder, out = write_beir(tmp_path / "planets"), tmp_path / "report.json"
-    result = run(folder, "--retrievers", RINGS, "--json", out, "--plot", tmp_path / "recall.docx")
-    assert result.exit_code == 2
-    assert "recall.docx" in result.stderr
-    assert json.loads(out.read_text("utf-8"))["questions"] == 3
-
-
 def test_a_package_that_is_missing_is_named_before_anything_begins() -> None:
     with pytest.raises(Unavailable, match="no_such_package is not installed; install Lector with its extra `train`"):
         check_installed("json", "no_such_package")
+
+
+@pytest.mark.parametrize(("stays", "said"), [("", "Interrupted.\n"), ("--index", "What --index holds stays; run")])
+def test_an_interruption_says_what_stays(capsys: pytest.CaptureFixture[str], stays: str, said: str) -> None:
+    with pytest.raises(Exit), errors_shown("lector evaluate reader", stays):
+        raise KeyboardInterrupt
+    assert said in capsys.readouterr().err
 
 
 def test_judgements_of_another_collection_are_refused(tmp_path: Path) -> None:

@@ -107,9 +107,10 @@ def test_a_question_without_a_span_has_a_line_of_plain_json() -> None:
 
 
 def test_both_kinds_of_questions_are_shown_apart(tmp_path: Path) -> None:
-    write_halls(tmp_path / "halls.json", 5, answered=False)
-    result = lector_evaluate("reader", tmp_path / "halls.json")
+    write_halls(tmp_path / "halls[old].json", 5, answered=False)
+    result = lector_evaluate("reader", tmp_path / "halls[old].json")
     assert result.exit_code == 0
+    assert "halls[old].json" in result.output
     assert "without one" in result.output
     assert "question type: who" in result.output
 
