@@ -27,7 +27,7 @@ check: .venv/everything
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Lector needs Python 3.11 or newer"'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; false; }
 
 .venv/serving: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable .

@@ -13,6 +13,7 @@ from models.compression.calibration import calibration_rows
 from models.compression.export import (
     Exportable,
     PooledEncoder,
+    check_tokenizer,
     export_onnx,
     fuse,
     load_reader,
@@ -66,10 +67,9 @@ def compress(
     _check(kind, out, precision, calibrate, gate)
     base = locate_base(source)
     loaded = _load_reader(base) if kind == "reader" else _load_encoder(base)
+    check_tokenizer(loaded.tokenizer, source)
     _check_cut(dimensions, kind, loaded, keep_passages)
     kept = _kept(keep_passages, kind, loaded) if keep_passages else None
-    if not loaded.tokenizer.is_fast:
-        raise InvalidInput(f"{source} has no fast tokenizer; Lector needs its tokenizer.json")
     card = Card(
         name=out.resolve().name,
         kind=kind,

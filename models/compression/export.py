@@ -13,7 +13,7 @@ import torch
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
 from torch import Tensor, nn
-from transformers import AutoModelForQuestionAnswering
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from models.encoder import Pooling
 from store.errors import InvalidInput
@@ -102,18 +102,51 @@ def pooled_encoder(modules: Sequence[nn.Module]) -> PooledEncoder:
     return PooledEncoder(transformer.auto_model, pooling.pooling_mode, projections, bool(normalize)).eval()
 
 
+def load_tokenizer(base: str) -> Any:
+    """transformers' tokenizer of a model, from a directory or a hub name; errors as of `check_tokenizer`."""
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    check_tokenizer(tokenizer, base)
+    return tokenizer
+
+
+def check_tokenizer(tokenizer: Any, base: str) -> None:
+    """That a model has a tokenizer which runs without transformers.
+
+    Raises:
+        InvalidInput: it has another kind, or none.
+    """
+    if not tokenizer.is_fast:
+        raise InvalidInput(f"{base} has no fast tokenizer; Lector needs its tokenizer.json")
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):  # what transformers makes up where there are no files
+        raise InvalidInput(f"{base} has no tokenizer with words; save it beside the model")
+
+
 def load_reader(base: str) -> SpanReader:
     """A question-answering model in fp32, from a directory or a hub name.
 
     Raises:
         InvalidInput: its files are incomplete, or transformers has no question-answering model of its architecture.
     """
+    return SpanReader(load_spans(base, attn_implementation="eager")).eval()
+
+
+def load_spans(base: str, **options: Any) -> nn.Module:
+    """transformers' question-answering model in fp32, from a directory or a hub name, with its span head.
+
+    Raises:
+        InvalidInput: as of `load_reader`, or there is no span head.
+    """
     try:
-        network = AutoModelForQuestionAnswering.from_pretrained(base, attn_implementation="eager", dtype=torch.float32)
+        network, info = AutoModelForQuestionAnswering.from_pretrained(
+            base, dtype=torch.float32, output_loading_info=True, **options
+        )
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidInput(f"{base} is no question-answering model; is it an encoder? {reason}") from error
-    return SpanReader(network).eval()
+    if missing := sorted(info["missing_keys"]):
+        raise InvalidInput(f"{base} is no question-answering model; is it an encoder? It has no {', '.join(missing)}")
+    found: nn.Module = network
+    return found
 
 
 def export_onnx(module: Exportable, outputs: list[str], path: Path) -> None:

@@ -33,7 +33,10 @@ def claim(out: Path, config: BaseModel, teachers: Sequence[str], data: bytes) ->
                 f"{out} holds a run that began with another {', '.join(others)}, and goes on only as it began; name "
                 "another folder, or delete this one"
             )
-    path.write_text(json.dumps(run, indent=1), encoding="utf-8")
+        return
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(run, indent=1), encoding="utf-8")
+    temporary.replace(path)
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -50,7 +53,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     """The last whole checkpoint, or None. Holds tensors and numbers only; no code is unpickled."""
     if not path.is_file():
         return None
-    state: dict[str, Any] = torch.load(path, weights_only=True)
+    state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     return state
 
 
@@ -58,17 +61,22 @@ class RunState:
     """All that a run needs to go on where it stood."""
 
     def __init__(
-        self, network: nn.Module, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+        averaged: bool = False,
     ) -> None:
         self.network = network
-        self.averaged = AveragedModel(network)  # mean of the weights (Izmailov et al. 2018), once it is updated
+        # Mean of the weights (Izmailov et al. 2018), once it is updated; None where there is to be none.
+        self.averaged = AveragedModel(network) if averaged else None
         self.step = 0
         self.history: list[dict[str, float]] = []
         self._parts: dict[str, Any] = {
             "network": network,
-            "averaged": self.averaged,
             "optimizer": optimizer,
             "schedule": schedule,
+            **({"averaged": self.averaged} if self.averaged else {}),
         }
         self._seconds, self._began = 0.0, time.monotonic()
 
@@ -80,7 +88,7 @@ class RunState:
     @property
     def result(self) -> nn.Module:
         """What the run has come to: the mean of its weights, or the last ones while there is no mean."""
-        return self.averaged.module if self.averaged.n_averaged else self.network
+        return self.averaged.module if self.averaged and self.averaged.n_averaged else self.network
 
     def save(self, path: Path) -> None:
         parts = {name: part.state_dict() for name, part in self._parts.items()}

@@ -1,6 +1,7 @@
 """What a training is made of: one TOML file, checked before anything is loaded."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -66,6 +67,17 @@ class ReaderTraining(Section):
 
 
 Training = TypeVar("Training", bound=Section)
+
+
+def check_teachers(config: Section, teachers: Sequence[str]) -> None:
+    """That a distillation has someone to learn from.
+
+    Raises:
+        InvalidInput: the configuration says how to distil, and there is no teacher.
+    """
+    default = type(config).model_fields["distillation"].default
+    if getattr(config, "distillation") != default and not teachers:  # noqa: B009
+        raise InvalidInput("the configuration has a section [distillation]; name a --teacher, or leave the section out")
 
 
 def load_config(path: Path, kind: type[Training]) -> Training:

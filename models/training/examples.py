@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,9 +54,11 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
     template = PairTemplate.of(tokenizer)
     examples: list[Example] = []
     files = {chosen.file: read_squad(data / chosen.file) for chosen in config.train}
-    held_back = {q.context for c in config.train for q in files[c.file] if in_share(q.context, c.hold_back)}
+    kept_out = {q.context for c in config.train for q in files[c.file] if in_share(q.context, c.hold_back)}
+    kept_out |= {q.context for path in config.tune for q in read_squad(data / path)}
+    trained_on = _outside(kept_out, {q.context for questions in files.values() for q in questions})
     for chosen in config.train:
-        questions = _draw([q for q in files[chosen.file] if q.context not in held_back], chosen, rng)
+        questions = _draw([q for q in files[chosen.file] if q.context in trained_on], chosen, rng)
         questions += _negatives(questions, chosen.negatives, rng)
         passages = dict.fromkeys(q.context for q in questions)
         tokenized = dict(zip(passages, tokenize(tokenizer, list(passages)), strict=True))
@@ -67,7 +69,7 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
             windows = cut(template, ids, passage, max_length, doc_stride)
             examples.extend(label(window, passage, question.answers) for window in windows)
     if not examples:
-        raise InvalidInput("the training files hold no question; look at their paths, and at passes and hold_back")
+        raise InvalidInput("no question is left to train on; look at the files, and at passes, hold_back and tune")
     rng.shuffle(examples)
     return examples
 
@@ -149,6 +151,16 @@ def _draw(questions: list[Question], chosen: TrainingSet, rng: random.Random) ->
     return questions * int(whole) + rng.sample(questions, round(part * len(questions)))
 
 
+def _outside(kept_out: Collection[str], contexts: Collection[str]) -> set[str]:
+    """The contexts that are none of those and stand in none of them, whatever their white space."""
+
+    def normal(text: str) -> str:
+        return " ".join(text.split())
+
+    all_kept_out = "\n".join(map(normal, kept_out))
+    return {context for context in contexts if normal(context) not in all_kept_out}
+
+
 def _negatives(questions: list[Question], share: float, rng: random.Random) -> list[Question]:
     """Questions paired with the best-ranked passages that do not answer them: what a reader meets in service."""
     chosen = [q for q in questions if q.answers and rng.random() < share]
@@ -159,10 +171,9 @@ def _negatives(questions: list[Question], share: float, rng: random.Random) -> l
     index.apply((number, "", context) for number, context in enumerate(contexts))
     negatives = []
     for question in chosen:
-        answer = normalize_answer(question.answers[0][1])
-        wrong = [
-            h.number for h in index.view.search(question.text, 8) if answer not in normalize_answer(contexts[h.number])
-        ]
+        answers = [answer for _, text in question.answers if (answer := normalize_answer(text))]
+        found = ((hit.number, normalize_answer(contexts[hit.number])) for hit in index.view.search(question.text, 8))
+        wrong = [number for number, context in found if not any(answer in context for answer in answers)]
         if wrong:
             negatives.append(replace(question, context=contexts[rng.choice(wrong[:4])], answers=()))
     return negatives

@@ -7,6 +7,7 @@ on the CPU only. Together they train 1.6 times as many tokens a second.
 
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, AutoConfig, AutoModelForQuestionAnswering
 from transformers.masking_utils import sdpa_mask
 
-from models.compression.export import has_segments
+from models.compression.export import has_segments, load_spans
 from models.training.examples import Batch
 from store.errors import InvalidInput
 
@@ -74,10 +75,15 @@ def matmul_attention(
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
 
 
-def load_network(base: str, dropout: float, device: torch.device, weights: bool = False) -> nn.Module:
+def load_network(
+    base: str, dropout: float, device: torch.device, weights: bool = False, trained: bool = False
+) -> nn.Module:
     """A question-answering network on a pre-trained encoder; its span head is new where `base` has none.
 
     One whose attention `weights` are asked for computes them wherever it runs.
+
+    Raises:
+        InvalidInput: it is to be `trained`, and has no span head.
     """
     config = AutoConfig.from_pretrained(base)
     # BERT and its kin name them so, or else DistilBERT; in attention they leave sdpa's fast path, and gain nothing here
@@ -85,9 +91,8 @@ def load_network(base: str, dropout: float, device: torch.device, weights: bool 
     rates |= {"attention_probs_dropout_prob": 0.0, "attention_dropout": 0.0}
     config.update({name: rate for name, rate in rates.items() if hasattr(config, name)})
     attention = attention_for(torch.device("cpu") if weights else device)
-    network: nn.Module = AutoModelForQuestionAnswering.from_pretrained(
-        base, config=config, attn_implementation=attention
-    )
+    load = load_spans if trained else partial(AutoModelForQuestionAnswering.from_pretrained, dtype=torch.float32)
+    network: nn.Module = load(base, config=config, attn_implementation=attention)
     if device.type == "cpu":
         replace_dropout(network)
     return network.to(device)

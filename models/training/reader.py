@@ -12,16 +12,16 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from tqdm import tqdm
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
-from models.compression.export import longest_input
+from models.compression.export import load_tokenizer, longest_input
 from models.compression.record import RECORD
 from models.evaluation.reader import predict, score
 from models.evaluation.squad import Question, read_squad
 from models.reader import Reader, ReaderSettings
 from models.spans import Logits
 from models.training.checkpoint import RunState, claim
-from models.training.config import Distillation, ReaderTraining
+from models.training.config import Distillation, ReaderTraining, check_teachers
 from models.training.distillation import SoftTargets, Teachers, attention_loss, hidden_loss, soft_loss
 from models.training.examples import Batch, Example, batches, build_examples, collate, fingerprint, hide_tokens
 from models.training.network import SpanOutput, forward, freeze_embeddings, keep_layers, load_network
@@ -48,14 +48,16 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
         F1 on the tuning files, by file name, in percent.
 
     Raises:
-        InvalidInput: a file, a layer or a teacher does not fit, or `out` holds a run that began otherwise.
+        InvalidInput: a file, a layer or a teacher does not fit, there is a section [distillation] and no teacher, or
+            `out` holds a run that began otherwise.
     """
+    check_teachers(config, teachers)
     torch.manual_seed(config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = choose_precision(config.precision, device)
     out.mkdir(parents=True, exist_ok=True)
     base, base_card = model_source(config.base, out / "base")
-    hf_tokenizer = AutoTokenizer.from_pretrained(base)
+    hf_tokenizer = load_tokenizer(base)
     tokenizer: Tokenizer = hf_tokenizer.backend_tokenizer
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -77,7 +79,7 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
     optimizer = adamw(network, config.learning_rate, config.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, LinearSchedule(len(plan), config.warmup, config.final_rate))
     hide = _hiding(config, hf_tokenizer)
-    state = RunState(network, optimizer, schedule)
+    state = RunState(network, optimizer, schedule, averaged=config.average_from < 1)
     state.load(out / "checkpoint.pt")
 
     saved = time.monotonic()
@@ -96,7 +98,7 @@ def train_reader(config: ReaderTraining, data: Path, out: Path, teachers: Sequen
         schedule.step()
         optimizer.zero_grad()
         state.step += 1
-        if state.step > config.average_from * len(plan):
+        if state.averaged and state.step > config.average_from * len(plan):
             state.averaged.update_parameters(network)
         losses = [*losses[-49:], loss.item()]
         bar.update(sum(map(len, chosen)))
@@ -188,10 +190,11 @@ def _loss(
 
 def _teacher(name: str, folder: Path, config: ReaderTraining, tokenizer: Tokenizer, device: torch.device) -> nn.Module:
     source, _ = model_source(name, folder)
-    theirs: Tokenizer = AutoTokenizer.from_pretrained(source).backend_tokenizer
+    theirs: Tokenizer = load_tokenizer(source).backend_tokenizer
     if theirs.get_vocab() != tokenizer.get_vocab():
         raise InvalidInput(f"teacher {name} has another vocabulary than the student; their tokens must be the same")
-    return load_network(source, 0.0, device, config.distillation.attention > 0).eval().requires_grad_(False)
+    network = load_network(source, 0.0, device, config.distillation.attention > 0, trained=True)
+    return network.eval().requires_grad_(False)
 
 
 def _check_shapes(config: ReaderTraining, name: str, teacher: nn.Module, student: nn.Module) -> None:

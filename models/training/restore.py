@@ -71,7 +71,7 @@ def read_bert(path: Path, products_after: int) -> RestoredBert:
     for kind in ("word", "position", "token_type"):
         name = f"embeddings.{kind}_embeddings.weight"
         found = weights.ending(name)
-        if found is None:
+        if found is None or weights.rows(found) < 2:  # RoBERTa has one type of tokens, and counts positions otherwise
             raise not_restorable(path)
         state[name] = weights[found]
     producers = {output: node for node in graph.node for output in node.output}
@@ -123,8 +123,11 @@ def tensors(state: dict[str, NDArray[np.float32]]) -> dict[str, torch.Tensor]:
 
 
 def not_restorable(path: Path) -> InvalidInput:
-    """What to raise of a graph that is not a fused BERT's."""
-    return InvalidInput(f"{path} is not a BERT that `lector compress` made; train from its source")
+    """What to raise of a graph whose weights are not found where a BERT's would be."""
+    return InvalidInput(
+        f"{path} is no BERT with GELUs that `lector compress` made in fp32 or int8-dynamic; no other "
+        "can be restored: train from its source"
+    )
 
 
 def _bias_before(norm: onnx.NodeProto, producers: dict[str, onnx.NodeProto], weights: "Weights") -> str:
@@ -156,6 +159,11 @@ class Weights:
         """The whole name of the weight whose name ends so."""
         names = (found.removesuffix("_quantized") for found in self._tensors)
         return next((found for found in names if found.endswith(name)), None)
+
+    def rows(self, name: str) -> int:
+        """The first dimension of a weight."""
+        tensor = self._tensors.get(name) or self._tensors[f"{name}_quantized"]
+        return int(tensor.dims[0])
 
     def _array(self, name: str) -> NDArray[np.float32]:
         return numpy_helper.to_array(self._tensors[name]).astype(np.float32)

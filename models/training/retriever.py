@@ -18,6 +18,7 @@ from models.evaluation.judgements import Judgements
 from models.evaluation.sources import read_judgements
 from models.training.bi_encoder import BiEncoder, load_bi_encoder
 from models.training.checkpoint import RunState, claim
+from models.training.config import check_teachers
 from models.training.kept_passages import KeptPassages
 from models.training.negatives import RunNegatives
 from models.training.network import attention_for, freeze_embeddings, replace_dropout
@@ -47,9 +48,11 @@ def train_retriever(config: RetrieverTraining, data: Path, out: Path, teachers: 
         nDCG@10 and recall@10 on each tuning source, in percent.
 
     Raises:
-        InvalidInput: a file, a setting or a teacher does not fit, or `out` holds a run that began otherwise.
+        InvalidInput: a file, a setting or a teacher does not fit, there is a section [distillation] and no teacher, or
+            `out` holds a run that began otherwise.
         NotFound: a file is missing.
     """
+    check_teachers(config, teachers)
     if teachers and not config.negatives.count:
         raise InvalidInput("a teacher's margins are over hard negatives; set negatives.count to 1 or more")
     torch.manual_seed(config.seed)

@@ -8,13 +8,13 @@ a fine-tuned network and its base keeps much of what the base could do elsewhere
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
-from models.artifact import Kind
+from models.artifact import Card, Kind
 from models.compression.record import RECORD
 from models.training.source import model_source
 from store.errors import InvalidInput
@@ -28,8 +28,8 @@ class _Loaded(NamedTuple):
 def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind: Kind = "reader") -> None:
     """Write the weighted mean of readers, or of encoders, to `out/model`, in the format of their training.
 
-    The training record is that of the last source, which should be the one that was trained last, with the sets of
-    the others.
+    The training record is that of the last source that has one, which should be the one that was trained last, with the
+    sets of the others.
 
     Args:
         sources: shipped names, artifacts' directories, or whatever a training's `base` may be.
@@ -59,13 +59,23 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind:
     }
     loaded[-1].network.load_state_dict(mean)
     loaded[-1].save(out / "model")
-    record_path, (_, card) = Path(folders[-1]) / RECORD, found[-1]
-    of_artifact = dict(card.training) if card else {}
-    record = json.loads(record_path.read_text(encoding="utf-8")) if record_path.is_file() else of_artifact
-    if record:  # an artifact of someone else's model has none
+    record = next((record for folder, card in reversed(found) if (record := _record(folder, card))), None)
+    if record:  # someone else's models have none
         record["soup"] = dict(zip(sources, weights, strict=True))
         record["soup_trained_on"] = [data.model_dump() for _, c in found if c for data in c.trained_on]
         (out / "model" / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def _record(folder: str, card: Card | None) -> dict[str, Any]:
+    """What a training left beside its model, or what an artifact's card tells of it."""
+    path = Path(folder) / RECORD
+    if path.is_file():
+        beside: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return beside
+    record = dict(card.training) if card else {}
+    if card and "before" in record:  # its sets are among the card's, which all count
+        record["base_card"] = {"name": card.name, "base": card.base, "trained_on": [], "training": record["before"]}
+    return record
 
 
 def _load_reader(folder: str) -> _Loaded:

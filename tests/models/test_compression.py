@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
+from transformers import AutoModel, AutoModelForQuestionAnswering  # noqa: E402
+
 from app.cli import cli  # noqa: E402
 from models.artifact import CARD, MODEL, TOKENIZER, Artifact, Kind, load_artifact  # noqa: E402
 from models.compression.compress import compress  # noqa: E402
@@ -158,6 +160,15 @@ def test_what_is_no_reader_is_refused(config: dict[str, str], tmp_path: Path) ->
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(InvalidInput, match=r"is no question-answering model; is it an encoder\?"):
         compress(str(tmp_path), "reader", tmp_path / "out")
+
+
+def test_an_encoder_and_a_model_without_words_are_no_readers(tiny_reader: Path, tmp_path: Path) -> None:
+    for name, kind in (("encoder", AutoModel), ("bare", AutoModelForQuestionAnswering)):
+        kind.from_pretrained(tiny_reader).save_pretrained(tmp_path / name)
+    with pytest.raises(InvalidInput, match=r"is it an encoder\? It has no qa_outputs\.bias"):
+        compress(str(tmp_path / "encoder"), "reader", tmp_path / "out")
+    with pytest.raises(InvalidInput, match="has no tokenizer with words"):
+        compress(str(tmp_path / "bare"), "reader", tmp_path / "out")
 
 
 def test_a_reader_that_passes_its_gate_says_so_in_its_card(tiny_reader: Path, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from models.compression.export import load_reader  # noqa: E402
 from models.compression.precision import Precision  # noqa: E402
 from models.network import OnnxNetwork  # noqa: E402
 from models.reader import open_reader  # noqa: E402
+from models.training.restore import restore_reader  # noqa: E402
+from store.errors import InvalidInput  # noqa: E402
 from tests.models.tiny import vocabulary, write_questions  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
@@ -104,3 +106,9 @@ def test_passages_longer_than_its_positions_are_read(source: Path, tmp_path: Pat
     (spans,) = open_reader(artifact, 1).read("what colour is the house?", [PASSAGE])
     assert spans
     assert all(PASSAGE[span.start : span.end].strip() for span in spans)
+
+
+def test_what_counts_positions_otherwise_is_not_restored(source: Path, tmp_path: Path) -> None:
+    artifact = compress(str(source), "reader", tmp_path / "out", precision=Precision.fp32)
+    with pytest.raises(InvalidInput, match="train from its source"):
+        restore_reader(artifact, tmp_path / "restored")

@@ -10,6 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from transformers import AutoModel, AutoTokenizer  # noqa: E402
+
 from models.training.config import Distillation, ReaderTraining, TrainingSet  # noqa: E402
 from models.training.distillation import SoftTargets, Teachers, attention_loss, hidden_loss, soft_loss, soften  # noqa: E402
 from models.training.examples import Example, collate  # noqa: E402
@@ -17,7 +19,7 @@ from models.training.network import SpanOutput, forward, freeze_embeddings, keep
 from models.training.reader import train_reader  # noqa: E402
 from models.windows import Window  # noqa: E402
 from store.errors import InvalidInput  # noqa: E402
-from tests.models.tiny import save_tiny_reader, write_questions  # noqa: E402
+from tests.models.tiny import THINGS, save_tiny_reader, write_questions  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -102,6 +104,7 @@ def test_teachers_say_the_same_of_a_window_in_every_batch(tiny_reader: Path) -> 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     write_questions(tmp_path / "train.json")
+    write_questions(tmp_path / "tune.json", THINGS[::-1])
     return tmp_path
 
 
@@ -130,7 +133,7 @@ def test_the_last_attention_is_compared_head_by_head_where_a_token_looks() -> No
 @pytest.mark.parametrize("hidden", [0.0, 0.1])
 def test_a_run_distils_a_smaller_student(tiny_reader: Path, data: Path, hidden: float) -> None:
     settings = Distillation(temperature=2.0, alpha=1.0, hidden=hidden, attention=hidden)  # alpha 1: no look at labels
-    config = training(tiny_reader, 20, layers=(0,), distillation=settings, tune=(Path("train.json"),), evaluate_steps=2)
+    config = training(tiny_reader, 20, layers=(0,), distillation=settings, tune=(Path("tune.json"),), evaluate_steps=2)
     train_reader(config, data, data / "student", [str(tiny_reader), str(tiny_reader)])
     record = json.loads((data / "student" / "model" / "training.json").read_text())
     assert record["teachers"] == [str(tiny_reader)] * 2
@@ -138,6 +141,19 @@ def test_a_run_distils_a_smaller_student(tiny_reader: Path, data: Path, hidden: 
     assert json.loads((data / "student" / "model" / "config.json").read_text())["num_hidden_layers"] == 1
     losses = [entry["loss"] for entry in record["history"]]
     assert losses[-1] < losses[0] / 2, "half of a random network follows the whole"
+
+
+def test_a_distillation_without_a_teacher_is_refused(tiny_reader: Path, data: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"has a section \[distillation\]; name a --teacher"):
+        train_reader(training(tiny_reader, 1, distillation=Distillation(alpha=1.0)), data, data / "out")
+
+
+def test_a_teacher_without_a_span_head_is_refused(tiny_reader: Path, data: Path) -> None:
+    headless = data / "headless"
+    AutoModel.from_pretrained(tiny_reader).save_pretrained(headless)
+    AutoTokenizer.from_pretrained(tiny_reader).save_pretrained(headless)
+    with pytest.raises(InvalidInput, match=r"It has no qa_outputs\.bias, qa_outputs\.weight"):
+        train_reader(training(tiny_reader, 1), data, data / "out", [str(headless)])
 
 
 def test_a_teacher_with_other_tokens_is_refused(tiny_reader: Path, data: Path, tmp_path: Path) -> None:

@@ -64,6 +64,24 @@ def test_the_record_is_the_last_ones_with_the_sets_of_all(ones_and_threes: list[
 
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_a_record_is_kept_wherever_it_stands_and_names_the_first_base(tiny_reader: Path, tmp_path: Path) -> None:
+    trained = save_tiny_reader(tmp_path / "trained")
+    before = {"name": "first", "base": "MiniLM", "trained_on": [{"name": "a.json", "licence": "CC0", "passes": 2.0}]}
+    train = [{"file": "b.json", "licence": "CC0", "passes": 1.5}]
+    config = {"base": "runs/first", "train": train, "max_length": 48, "doc_stride": 16, "max_answer_tokens": 5}
+    (trained / "training.json").write_text(
+        json.dumps({"config": config, "base_card": {**before, "training": {"tokens": 7}}})
+    )
+    artifact = compress(str(trained), "reader", tmp_path / "artifact", precision=Precision.fp32)
+    assert artifact.card.base == "MiniLM"
+    make_soup([str(artifact.folder), str(tiny_reader)], [], tmp_path / "soup")
+    _, card = model_source(str(tmp_path / "soup" / "model"), tmp_path / "restored")
+    assert card is not None
+    assert (card.base, card.training["before"]) == ("MiniLM", {"tokens": 7})
+    assert {data.name: data.passes for data in card.trained_on} == {"a.json": 2.0, "b.json": 1.5}
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 def test_a_soup_with_an_artifact_of_no_training_has_no_record(tiny_reader: Path, tmp_path: Path) -> None:
     artifact = compress(str(tiny_reader), "reader", tmp_path / "artifact", precision=Precision.fp32)
     make_soup([str(tiny_reader), str(artifact.folder)], [], tmp_path / "soup")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from models.training.config import ReaderTraining, TrainingSet
 from models.training.examples import Example, batches, build_examples, collate, hide_tokens, label
 from models.windows import PairTemplate, Window, cut, question_ids, tokenize
 from tests.models.texts import texts
-from tests.models.tiny import write_questions
+from tests.models.tiny import THINGS, write_questions
 
 
 def example(length: int, token: int = 7) -> Example:
@@ -126,6 +127,38 @@ def test_a_context_that_one_set_holds_back_is_in_none(tokenizer: Tokenizer, tmp_
     assert 0 < len(alone) < 30
     both = build_examples(config.model_copy(update={"train": (whole, part)}), tmp_path, tokenizer)
     assert len(both) == 2 * len(alone)
+
+
+def test_what_is_tuned_on_is_trained_on_in_no_form(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path, tuning = write_questions(tmp_path / "train.json"), write_questions(tmp_path / "tune.json", THINGS[::-1])
+    config = training(path, 1.0).model_copy(update={"tune": (Path("tune.json"),)})
+    assert len(build_examples(config, tmp_path, tokenizer)) == 30
+    contexts = [paragraph["context"] for paragraph in json.loads(tuning.read_text())["data"][0]["paragraphs"]]
+    question = {"id": "1", "question": "what colour", "answers": []}
+    same = [contexts[0], contexts[1].replace(" ", "\n "), contexts[2].partition(". ")[2]]
+    paragraphs: list[dict[str, Any]] = [{"context": c, "qas": [question]} for c in [*same, "The boat is old."]]
+    path.write_text(json.dumps({"data": [{"title": "", "paragraphs": paragraphs}]}))
+    (only,) = build_examples(config, tmp_path, tokenizer)
+    assert "old" in tokenizer.decode(only.window.ids.tolist())
+
+
+def test_a_wrong_passage_holds_none_of_the_answers(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    def paragraph(context: str, question: str, *answers: str) -> dict[str, Any]:
+        found = [{"text": text, "answer_start": context.index(text)} for text in answers]
+        return {"context": context, "qas": [{"id": context, "question": question, "answers": found}]}
+
+    paragraphs = [
+        paragraph("the house is red", "what house", "house is red", "red", "the"),
+        paragraph("the boat is red the house is old", "boat"),
+        paragraph("the house is blue", "door"),
+    ]
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps({"data": [{"title": "", "paragraphs": paragraphs}]}))
+    seen = set()
+    for seed in range(8):
+        examples = build_examples(training(path, 1.0, negatives=1.0, seed=seed), tmp_path, tokenizer)
+        seen |= {tokenizer.decode(e.window.ids.tolist()) for e in examples if e.start == 0}
+    assert {text for text in seen if "what house" in text} == {"what house the house is blue"}
 
 
 def test_a_set_may_have_windows_of_its_own(tokenizer: Tokenizer, tmp_path: Path) -> None:

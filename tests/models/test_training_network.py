@@ -66,4 +66,8 @@ def test_precision_is_what_was_asked_for() -> None:
     assert choose_precision("fp32", CPU) == torch.float32
     assert choose_precision("bf16", CPU) == torch.bfloat16
     assert choose_precision("auto", torch.device("cuda")) == torch.bfloat16
-    assert choose_precision("auto", CPU) in (torch.bfloat16, torch.float32)
+
+
+def test_bf16_is_not_chosen_where_it_is_only_imitated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")  # what a processor without any arithmetic of the kind has
+    assert choose_precision("auto", CPU) == torch.float32

@@ -12,12 +12,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer  # noqa: E402
 
 from models.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from models.training.config import ReaderTraining, TrainingSet  # noqa: E402
 from models.training.reader import train_reader  # noqa: E402
 from store.errors import InvalidInput  # noqa: E402
-from tests.models.tiny import save_tiny_distilbert, write_questions  # noqa: E402
+from tests.models.tiny import THINGS, save_tiny_distilbert, write_questions  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -38,8 +39,9 @@ train_reader(ReaderTraining.model_validate_json(sys.argv[1]), Path(sys.argv[2]),
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder with a question set."""
+    """A folder with a question set, and one to tune on."""
     write_questions(tmp_path / "train.json")
+    write_questions(tmp_path / "tune.json", THINGS[::-1])
     return tmp_path
 
 
@@ -47,7 +49,7 @@ def training(base: Path, passes: float, checkpoint_minutes: float = 5.0) -> Read
     return ReaderTraining(
         base=str(base),
         train=(TrainingSet(file=Path("train.json"), licence="CC0", passes=passes),),
-        tune=(Path("train.json"),),
+        tune=(Path("tune.json"),),
         max_length=48,
         batch_tokens=512,
         learning_rate=5e-3,
@@ -66,7 +68,7 @@ def test_a_run_learns_and_leaves_a_model_with_its_record(tiny_reader: Path, data
     record = json.loads((data / "out" / "model" / "training.json").read_text())
     history = record["history"]
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
-    assert scores == {"train.json": history[-1]["train.json"]}
+    assert scores == {"tune.json": history[-1]["tune.json"]}
     assert record["config"] == config.model_dump(mode="json")
     assert record["windows"] == 900
     assert record["precision"] == "float32"
@@ -139,6 +141,7 @@ def test_a_finished_run_is_taken_up_by_nothing_else(tiny_reader: Path, data: Pat
     other = config.model_copy(update={"learning_rate": 1e-3, "seed": 2})
     with pytest.raises(InvalidInput, match="began with another data, learning_rate, seed"):
         train_reader(other, data, out)  # its seed shuffles the examples
+    assert not list(out.glob("*.tmp"))
     with pytest.raises(InvalidInput, match="began with another teachers"):
         train_reader(config, data, out, [str(tiny_reader)])
     questions = json.loads((data / "train.json").read_text())
@@ -157,6 +160,22 @@ def test_a_base_without_segments_is_trained_too(data: Path) -> None:
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
     made = json.loads((data / "out" / "model" / "config.json").read_text())
     assert (made["model_type"], made["n_layers"], made["dropout"]) == ("distilbert", 2, 0.05)
+
+
+def test_a_base_in_half_precision_is_trained_in_full(tiny_reader: Path, data: Path) -> None:
+    half = data / "half"
+    AutoModelForQuestionAnswering.from_pretrained(tiny_reader).half().save_pretrained(half)
+    AutoTokenizer.from_pretrained(tiny_reader).save_pretrained(half)
+    train_reader(training(half, 1), data, data / "out")
+    made = load_file(data / "out" / "model" / "model.safetensors")
+    assert {tensor.dtype for tensor in made.values()} == {torch.float32}
+
+
+def test_a_base_without_its_tokenizer_is_refused(tiny_reader: Path, data: Path) -> None:
+    bare = data / "bare"
+    AutoModelForQuestionAnswering.from_pretrained(tiny_reader).save_pretrained(bare)
+    with pytest.raises(InvalidInput, match="has no tokenizer with words; save it beside the model"):
+        train_reader(training(bare, 1), data, data / "out")
 
 
 def test_windows_longer_than_the_base_reads_are_refused(tiny_reader: Path, data: Path) -> None:

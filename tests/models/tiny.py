@@ -1,6 +1,7 @@
 """Random BERTs of two layers, and sets that they can learn."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,13 @@ def vocabulary() -> list[str]:
     return [*special, *words, *letters, *(f"##{letter}" for letter in letters)]
 
 
-def write_questions(path: Path) -> Path:
+def write_questions(path: Path, things: Sequence[str] = THINGS) -> Path:
     """A SQuAD file with 30 questions whose answers are colours."""
     paragraphs = []
     for i, colour in enumerate(COLOURS):
-        context = ". ".join(f"The {thing} is {COLOURS[(i + 3 * j) % 10]}" for j, thing in enumerate(THINGS))
+        context = ". ".join(f"The {thing} is {COLOURS[(i + 3 * j) % 10]}" for j, thing in enumerate(things))
         qas = []
-        for j, thing in enumerate(THINGS):
+        for j, thing in enumerate(things):
             answer = COLOURS[(i + 3 * j) % 10]
             start = context.index(f"{thing} is ") + len(f"{thing} is ")
             question = f"What colour is the {thing}?"
