@@ -23,6 +23,7 @@ class TrainingSet(Section):
     licence: str  # goes into the model's card
     passes: float = Field(default=1.0, gt=0)  # 2.5: twice whole, and a random half
     negatives: float = Field(default=0.0, ge=0, le=1)  # share of its questions also paired with a wrong passage
+    swaps: float = Field(default=0.0, ge=0, le=1)  # as many questions with a mention exchanged, as share of its own
     hold_back: float = Field(default=0.0, ge=0, lt=1)  # share of its contexts that no set trains on, to fit thresholds
     max_length: int | None = Field(default=None, ge=32, le=512)  # tokens of its windows, where not the training's
     doc_stride: int | None = Field(default=None, ge=1)  # passage tokens between its windows' starts, likewise

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from models.evaluation.squad import Question, in_share, read_squad
 from models.normalization import normalize_answer
 from models.training.config import ReaderTraining, TrainingSet
+from models.training.swaps import swaps
 from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
 from store.errors import InvalidInput
 from store.sparse import SparseIndex
@@ -59,7 +60,9 @@ def build_examples(config: ReaderTraining, data: Path, tokenizer: Tokenizer) -> 
     trained_on = _outside(kept_out, {q.context for questions in files.values() for q in questions})
     for chosen in config.train:
         questions = _draw([q for q in files[chosen.file] if q.context in trained_on], chosen, rng)
+        answerable = [question for question in questions if question.answers]
         questions += _negatives(questions, chosen.negatives, rng)
+        questions += _swaps(answerable, chosen.swaps, rng)
         passages = dict.fromkeys(q.context for q in questions)
         tokenized = dict(zip(passages, tokenize(tokenizer, list(passages)), strict=True))
         max_length, doc_stride = chosen.max_length or config.max_length, chosen.doc_stride or config.doc_stride
@@ -149,6 +152,12 @@ def _fill(pool: Sequence[Example], batch_tokens: int) -> Iterator[list[Example]]
 def _draw(questions: list[Question], chosen: TrainingSet, rng: random.Random) -> list[Question]:
     whole, part = divmod(chosen.passes, 1)
     return questions * int(whole) + rng.sample(questions, round(part * len(questions)))
+
+
+def _swaps(questions: list[Question], share: float, rng: random.Random) -> list[Question]:
+    """As many questions with a mention exchanged as that share of the questions, or all that can be made of them."""
+    made = [swapped for question in dict.fromkeys(questions) for swapped in swaps(question)] if share else []
+    return rng.sample(made, min(round(share * len(questions)), len(made)))
 
 
 def _outside(kept_out: Collection[str], contexts: Collection[str]) -> set[str]:

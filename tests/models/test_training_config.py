@@ -41,6 +41,7 @@ def test_defaults_hold_where_nothing_is_said(tmp_path: Path) -> None:
         ('precision = "fp8"\n' + GOOD, "precision = 'fp8'"),
         (GOOD + "passes = -1", "train.0.passes = -1"),
         (GOOD + "negatives = 2", "train.0.negatives = 2"),
+        (GOOD + "swaps = 2", "train.0.swaps = 2"),
         (GOOD.replace("licence", "license"), "train.0.licence"),
     ],
 )

@@ -117,6 +117,33 @@ def test_passes_and_negatives_decide_how_many_examples_there_are(tokenizer: Toke
     assert sum(e.start == 0 for e in with_negatives) == len(with_negatives) - 30
 
 
+def test_a_share_of_the_questions_is_asked_once_more_with_a_mention_exchanged(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    path = tmp_path / "train.json"
+    context = "The door of 1901 was blue. The house of 1930 was red. The car was green."
+    asked = {"what was blue in 1901": "door", "what was red in 1930": "house", "what was green": "car"}
+    qas = [
+        {"id": answer, "question": question, "answers": [{"text": answer, "answer_start": context.index(answer)}]}
+        for question, answer in asked.items()
+    ]
+    path.write_text(json.dumps({"data": [{"title": "", "paragraphs": [{"context": context, "qas": qas}]}]}))
+    config = training(path, 1.0)
+
+    def questions(share: float) -> list[tuple[str, bool]]:
+        (chosen,) = (chosen.model_copy(update={"swaps": share}) for chosen in config.train)
+        examples = build_examples(config.model_copy(update={"train": (chosen,)}), tmp_path, tokenizer)
+        texts = [tokenizer.decode(example.window.ids[: example.window.at].tolist()) for example in examples]
+        return sorted((text, example.start > 0) for text, example in zip(texts, examples, strict=True))
+
+    plain = questions(0.0)
+    assert [answered for _, answered in plain] == [True] * 3
+    exchanged = [("what was blue in 1930", False), ("what was red in 1901", False)]
+    assert questions(1.0) == sorted(plain + exchanged), "the third has nothing to exchange"
+    assert len(questions(0.34)) == 4
+    assert set(questions(0.34)) < {*plain, *exchanged}
+
+
 def test_a_context_that_one_set_holds_back_is_in_none(tokenizer: Tokenizer, tmp_path: Path) -> None:
     path = write_questions(tmp_path / "train.json")
     (tmp_path / "same.json").write_bytes(path.read_bytes())
