@@ -14,7 +14,7 @@ QuestionText = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION, d
 Filters = Annotated[
     dict[str, Any] | None,
     Field(
-        description="Haystack's filter syntax, over `meta.*`, `id`, `title` and `source` of documents",
+        description="Haystack's filter syntax, over `meta.*`, `id`, `title`, `source` and `content_hash` of documents",
         examples=[{"field": "meta.year", "operator": ">=", "value": 2024}],
     ),
 ]

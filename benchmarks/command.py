@@ -29,7 +29,7 @@ BROKEN = 1  # exit code: the store failed
 def benchmark_reader(
     data: Annotated[Path, typer.Option(help="SQuAD JSON file, also gzipped: questions, contexts and the corpus.")],
     reader: Annotated[
-        list[str] | None, typer.Option(help="A shipped reader's name, or a model's directory; again for more. [base]")
+        list[str] | None, typer.Option(help="A shipped reader's name, or a directory; again for more; without, base.")
     ] = None,
     peer_model: Annotated[
         Path | None, typer.Option(help="The same weights as a Hugging Face directory; without, no peers run.")
@@ -39,7 +39,7 @@ def benchmark_reader(
     ] = None,
     open_questions: Annotated[int, typer.Option(min=1, help="So many on retrieved passages.")] = 1000,
     passages: Annotated[int, typer.Option(min=1, help="Passages retrieved for each of these.")] = 10,
-    threads: Annotated[list[int] | None, typer.Option(min=1, help="Threads to measure with. [1 and 2]")] = None,
+    threads: Annotated[list[int] | None, typer.Option(min=1, help="Threads to measure with; without, 1 and 2.")] = None,
     repetitions: Annotated[int, typer.Option(min=1, help="Timings of each shape.")] = 30,
     encoder: Annotated[str, typer.Option(help="The encoder to retrieve with.")] = "encoder",
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,

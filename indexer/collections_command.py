@@ -18,9 +18,9 @@ collections = typer.Typer(help="List, make, rename, delete, back up and restore 
 
 Name = Annotated[str, typer.Argument(help="The collection.")]
 Data = Annotated[Path | None, typer.Option(help="Directory of the collections (LECTOR_DATA).")]
-Language = Annotated[str | None, typer.Option(help="Whose word stems are searched, or none. [english]")]
-Index = Annotated[str | None, typer.Option(help="A FAISS factory string, or auto. [auto]")]
-Effort = Annotated[int | None, typer.Option(help="Nodes or lists that a search in an inexact index looks at. [256]")]
+Language = Annotated[str | None, typer.Option(help="Whose word stems are searched, or none; without, english.")]
+Index = Annotated[str | None, typer.Option(help="A FAISS factory string, or auto; without, auto.")]
+Effort = Annotated[int | None, typer.Option(help="Nodes or lists that a search of an inexact index tries; else 256.")]
 
 
 @collections.command(name="list")
