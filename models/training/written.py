@@ -1,7 +1,7 @@
 """Questions that were written for Lector's readers, joined with the passages that they ask of.
 
-The passages are paragraphs of Wikipedia that other projects' sets hold, and are not kept here: `written.jsonl.gz` knows
-each by a digest of its words, and answers by where they stand in it.
+The passages are paragraphs that other projects' sets hold, most of them Wikipedia's, and are not kept here:
+`written.jsonl.gz` knows each by a digest of its words, and answers by where they stand in it.
 """
 
 import gzip
