@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from store.options import Options
     from store.tuning import Measured
 
-FAILED, INTERRUPTED = 2, 130  # exit codes
-
 
 def tune(
     collection: Annotated[str, typer.Option(help="The collection to measure.")] = COLLECTION,

@@ -1,12 +1,15 @@
-"""Tokenizers and small networks."""
+"""Tokenizers, small networks, and the report of an evaluation."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, decoders, pre_tokenizers, processors, trainers
 from tokenizers import models as tokenizer_models
 
+from tests.models.evaluating import run
 from tests.models.tiny import save_tiny_reader
 
 
@@ -43,3 +46,16 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Runs `lector evaluate retriever` and reads its report."""
+
+    def evaluated(*arguments: object) -> dict[str, Any]:
+        result = run(*arguments, "--json", tmp_path / "report.json")
+        assert result.exit_code == 0, result.output
+        read: dict[str, Any] = json.loads((tmp_path / "report.json").read_text("utf-8"))
+        return read
+
+    return evaluated
