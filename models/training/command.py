@@ -88,15 +88,20 @@ def train_soup_command(
 
 @train.command("written")
 def train_written_command(
-    passages: Annotated[Path, typer.Argument(help='Passages as JSONL of "text" and "title", also gzipped.')],
+    passages: Annotated[
+        list[Path],
+        typer.Argument(help='SQuAD files (.json), whose contexts count, or JSONL of "text" and "title"; also gzipped.'),
+    ],
     out: Annotated[Path, typer.Option(help="The SQuAD file to write, gzipped if its name ends in .gz.")],
+    skip: Annotated[int, typer.Option(min=0, help="Leave out this many of the passages, in the order of asking.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take no more passages than these.")] = None,
 ) -> None:
     """Join the questions that were written for Lector's readers with their passages, for a reader's training."""
     from models.training.written import join_written
 
     try:
         check_outputs(out)
-        joined = join_written(passages, out)
+        joined = join_written(passages, out, skip, limit)
     except LectorError as error:
         typer.secho(f"lector train written: {error}", fg="red", err=True)
         raise typer.Exit(2) from error
