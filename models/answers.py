@@ -23,6 +23,7 @@ class Place:
     start: int
     end: int
     score: float  # the reader's margin over its null score
+    coverage: float = 1.0  # share of the question that stands around it
 
 
 @dataclass
@@ -50,7 +51,10 @@ def merge(
         spans: each passage's spans.
     """
     places = [
-        (Place(i, document, offset + span.start, offset + span.end, span.score), texts[i][span.start : span.end])
+        (
+            Place(i, document, offset + span.start, offset + span.end, span.score, span.coverage),
+            texts[i][span.start : span.end],
+        )
         for i, (document, offset) in enumerate(documents)
         for span in spans[i]
     ]

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from models.answers import Candidate, Place
 from store.errors import Damaged
 
-FEATURES = ("bias", "margin", "lead", "agreement", "rank", "standing")
+FEATURES = ("bias", "margin", "lead", "agreement", "rank", "standing", "coverage")
 LENGTHS = {"answer": len(FEATURES), "no_answer": len(FEATURES), "margin_limit": 1}  # of what a card's calibration holds
 REFUSED_FROM = 0.5  # probability of no answer from which a question is refused, where no bound is given
+LIKELIEST = 8  # candidates, by margin, whose surroundings are looked at
 LEAD_OF_ONLY_ONE = 10.0  # logits; also the most that a lead counts for
 
 # Where a card holds no calibration: even odds at a margin of 0, as the null score was trained to mean.
-UNCALIBRATED = {"answer": (0.0, 1.0, 0.0, 0.0, 0.0, 0.0), "no_answer": (0.0, -1.0, 0.0, 0.0, 0.0, 0.0)}
+UNCALIBRATED = {"answer": (0.0, 1.0, *[0.0] * 5), "no_answer": (0.0, -1.0, *[0.0] * 5)}
 
 
 def standings(scores: Sequence[float | None]) -> list[float]:
@@ -33,16 +34,20 @@ def features(candidates: Sequence[Candidate], standing: Sequence[float]) -> list
     """One row a candidate, in the order of `FEATURES`.
 
     Bias 1; margin in logits; lead over the best other candidate in logits; log of 1 + the number of further passages
-    that agree; log of 1 + the rank, from 0, of its best-ranked passage; and that passage's standing.
+    that agree; log of 1 + the rank, from 0, of its best-ranked passage; that passage's standing; and, the same for all,
+    the largest share of the question that stands around one of the likeliest. A candidate's own share would rank worse:
+    who asks without having read the passage asks in other words than those beside the answer.
     """
     scores = [candidate.best.score for candidate in candidates]
+    likeliest = sorted(candidates, key=lambda candidate: -candidate.best.score)[:LIKELIEST]
+    coverage = max((candidate.best.coverage for candidate in likeliest), default=0.0)
     first, second, *_ = [*sorted(scores, reverse=True), -math.inf, -math.inf]
     rows: list[tuple[float, ...]] = []
     for candidate, score in zip(candidates, scores, strict=True):
         other = second if score == first else first
         lead = max(-LEAD_OF_ONLY_ONE, min(LEAD_OF_ONLY_ONE, score - other))
         rank = min([candidate.best.passage, *(place.passage for place in candidate.also)])
-        rows.append((1.0, score, lead, math.log1p(candidate.agreement), math.log1p(rank), standing[rank]))
+        rows.append((1.0, score, lead, math.log1p(candidate.agreement), math.log1p(rank), standing[rank], coverage))
     return rows
 
 

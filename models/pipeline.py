@@ -2,6 +2,7 @@
 
 import json
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -125,8 +126,9 @@ class QuestionAnswerer:
         filtered = json.dumps(filters, sort_keys=True, default=str)
         options = (question, passages, retriever, top_k, min_confidence, early_exit, per_document, filtered)
         generation = collection.state().generation
+        key = (weakref.ref(collection), generation, *options)  # what is remembered keeps no deleted collection open
         with self._cache_lock:
-            known = self._cache.get((collection, generation, *options))
+            known = self._cache.get(key)
         if known is not None:
             return replace(known, timings=Timings(0, 0, 0, 1000 * (time.perf_counter() - began)), cached=True)
 
@@ -147,7 +149,7 @@ class QuestionAnswerer:
         lasting = whole and retrieval.up_to_date and retrieval.state.generation == generation
         if settings.cache and lasting:
             with self._cache_lock:
-                self._cache[collection, generation, *options] = outcome
+                self._cache[key] = outcome
         return outcome
 
     def _read(

@@ -1,11 +1,12 @@
 """The reader: a question and passages in, spans out."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenizers import Tokenizer
 
 from models.artifact import Artifact, load_artifact
+from models.coverage import coverage, words
 from models.network import OnnxNetwork
 from models.spans import Logits, Span, best_spans, close_quotes, drop_overlaps
 from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
@@ -49,28 +50,29 @@ class Reader:
         spans = self._spans(self._work(pairs))
         return [[next(spans) for _ in passages] for _, passages in pairs]
 
-    def _work(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[str, Passage, list[Window]]]:
-        """Each question's passages with their windows; a text that occurs twice is tokenised once."""
+    def _work(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[set[str], str, Passage, list[Window]]]:
+        """Each question's words and passages with their windows; a text that occurs twice is tokenised once."""
         texts = list(dict.fromkeys(text for _, passages in pairs for text in passages))
         tokenized = dict(zip(texts, tokenize(self._tokenizer, texts), strict=True))
         work = []
         for question, passages in pairs:
-            ids = question_ids(self._tokenizer, question)
+            ids, asked = question_ids(self._tokenizer, question), words(question)
             for text in passages:
                 passage = tokenized[text]
                 windows = cut(self._template, ids, passage, self.settings.max_length, self.settings.doc_stride)
-                work.append((text, passage, windows))
+                work.append((asked, text, passage, windows))
         return work
 
-    def _spans(self, work: Sequence[tuple[str, Passage, list[Window]]]) -> Generator[list[Span]]:
+    def _spans(self, work: Sequence[tuple[set[str], str, Passage, list[Window]]]) -> Generator[list[Span]]:
         settings = self.settings
-        logits = iter(self._network([window for _, _, windows in work for window in windows]))
-        for text, passage, windows in work:
+        logits = iter(self._network([window for *_, windows in work for window in windows]))
+        for asked, text, passage, windows in work:
             found: list[Span] = []
             for window, (starts, ends) in zip(windows, logits, strict=False):
                 spans = best_spans(starts, ends, window, passage, settings.max_answer_tokens, SPANS_OF_WINDOW)
                 found += [close_quotes(text, span) for span in spans]
-            yield drop_overlaps(found)[: settings.spans_per_passage]
+            best = drop_overlaps(found)[: settings.spans_per_passage]
+            yield [replace(span, coverage=coverage(asked, text, span.start, span.end)) for span in best]
 
 
 def load_reader(name: str, threads: int = 0) -> Reader:

@@ -24,12 +24,13 @@ _PAIRS = (('"', '"'), ("“", "”"), ("(", ")"), ("[", "]"), ("{", "}"))
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of a passage: code points [start, end), its margin over the null score, and its window's answer odds."""
+    """A piece of a passage: code points [start, end), and what speaks for it."""
 
     start: int
     end: int
-    score: float  # in logits
-    answer_odds: float  # log-odds
+    score: float  # margin over its window's null score, in logits
+    answer_odds: float  # log-odds, of its window
+    coverage: float = 1.0  # share of the question that stands around it, once a reader has looked (models.coverage)
 
 
 def null_score(start_logits: Logits, end_logits: Logits) -> float:

@@ -8,10 +8,11 @@ from models.spans import Span
 
 def test_the_same_answer_in_two_documents_is_one_with_another_place() -> None:
     texts = ["built in 1873", "It dates from 1873.", "in the 1900s"]
-    spans = [[Span(9, 13, 4.0, 0.0)], [Span(14, 18, 6.0, 0.0)], [Span(3, 12, 5.0, 0.0)]]
+    spans = [[Span(9, 13, 4.0, 0.0)], [Span(14, 18, 6.0, 0.0, 0.5)], [Span(3, 12, 5.0, 0.0)]]
     first, second = merge(texts, [("a", 0), ("b", 100), ("c", 0)], spans)
     assert (first.text, first.best.document, first.best.start, first.best.end) == ("1873", "b", 114, 118)
     assert [(p.document, p.start, p.score) for p in first.also] == [("a", 9, 4.0)]
+    assert first.best.coverage == 0.5
     assert first.agreement == 1
     assert (second.text, second.agreement, second.also) == ("the 1900s", 0, [])
 

@@ -34,7 +34,7 @@ from store.errors import InvalidInput
 from tests.models.asking import question
 from tests.models.halls import write_halls
 
-RANKED_BY_MARGIN: Weights = {"answer": (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)}
+RANKED_BY_MARGIN: Weights = {"answer": (0.0, 1.0, *[0.0] * 5)}
 
 
 def test_reliability_compares_what_was_said_with_what_came_of_it() -> None:
@@ -201,7 +201,7 @@ def test_calibrating_writes_its_weights_into_the_card(tmp_path: Path) -> None:
     assert len(card.calibration["answer"]) == len(card.calibration["no_answer"]) == len(FEATURES)
     assert card.calibration["margin_limit"] == (report["early_exit"]["margin_limit"],)
     assert card.metrics["calibration_ece"] == round(report["held_out"]["ece"], 4)
-    sure, unsure = (1.0, 8.0, 6.0, 0.0, 0.0, 1.0), (1.0, -8.0, -6.0, 0.0, 1.0, 0.5)
+    sure, unsure = (1.0, 8.0, 6.0, 0.0, 0.0, 1.0, 1.0), (1.0, -8.0, -6.0, 0.0, 1.0, 0.5, 0.5)
     assert probability(card.calibration["answer"], sure) > probability(card.calibration["answer"], unsure)
     for name in ("answer", "no_answer"):
         assert sum(b["n"] for b in report["reliability"][name]) == 80

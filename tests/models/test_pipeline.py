@@ -1,5 +1,7 @@
 """Questions over a small collection, with the shipped encoder and reader."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -256,6 +258,19 @@ def test_an_answer_stands_in_the_copies_of_its_passage_too(
     assert {answer.retrieved.passage.document.id, *places} == {"one", "two"}
     assert set(places.values()) == {(answer.start, answer.end)}
     made.close()
+
+
+def test_a_remembered_answer_does_not_keep_its_collection_open(
+    answerer: QuestionAnswerer, tmp_path: Path, encoder: Encoder
+) -> None:
+    made = collection_of(tmp_path / "deleted", encoder, embedded(encoder, TEXTS))
+    assert not answerer.ask(made, QUESTION).cached
+    assert answerer.ask(made, QUESTION).cached
+    made.close()
+    left = weakref.ref(made)
+    del made
+    gc.collect()
+    assert left() is None
 
 
 def test_no_more_passages_of_a_document_are_read_than_it_may_have(

@@ -49,6 +49,14 @@ def test_spans_come_best_first_without_overlaps_and_not_too_many(tokenizer: Toke
     assert [passage[s.start : s.end] for s in spans] == ["blue", "black", "green"]
 
 
+def test_each_span_knows_how_much_of_its_own_question_stands_around_it(tokenizer: Tokenizer) -> None:
+    reader = looking_for(tokenizer, {"red": 3.0})
+    pairs = [("house colour", ["a red house", "a red door"]), ("door", ["a red door"])]
+    first, second = reader.read_pairs(pairs)
+    assert [spans[0].coverage for spans in first] == [pytest.approx(5 / 11), 0.0]
+    assert second[0][0].coverage == 1
+
+
 def test_passages_are_read_apart_and_without_a_word_give_nothing(tokenizer: Tokenizer) -> None:
     reader = looking_for(tokenizer, {"red": 3.0})
     red, empty, blank, blue = reader.read("What?", ["a red door", "", " \n", "a blue door"])
