@@ -1,5 +1,6 @@
 """All collections below one data directory, by name."""
 
+import os
 import re
 import shutil
 import sqlite3
@@ -18,6 +19,7 @@ from store.views import EncoderIdentity
 from store.writer_lock import WriterLock
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LOCK = "writer.lock"
 
 
 class Catalog:
@@ -109,14 +111,11 @@ class Catalog:
         Raises:
             NotFound: there is no such collection.
             InvalidInput: a collection cannot have the new name.
-            Conflict: there is one of the new name, or a writer holds the collection for too long.
+            Conflict: something of the new name is there, or a writer holds the collection for too long.
         """
         self._check(new)
         with self._alone(name):
-            self._check_free(new)
-            shutil.rmtree(self._data / new, ignore_errors=True)  # of a writer that came too late for a deletion
-            (self._data / name).rename(self._data / new)
-            sync_folder(self._data)
+            self._move(self._data / name, new)
         self._open.pop(name, None)
 
     def delete(self, name: str) -> None:
@@ -139,22 +138,20 @@ class Catalog:
 
         Raises:
             NotFound: there is no such file.
-            Conflict: there is a collection of that name, or the backup was made with another encoder.
+            Conflict: something of that name is there, or the backup was made with another encoder.
             Damaged: the file is no whole backup.
         """
         self._check(name)
         if not path.is_file():
             raise NotFound(f"there is no backup {path}")
         with self._opening[name]:
-            self._check_free(name)
+            self._check_vacant(name)
             made = self._data / f".restored-{uuid4().hex}"
             made.mkdir(parents=True)
             try:
                 _copy_whole(path, made / "lector.db")
                 Collection(made, self._encoder).close()
-                shutil.rmtree(self._data / name, ignore_errors=True)
-                made.rename(self._data / name)
-                sync_folder(self._data)
+                self._move(made, name)
             finally:
                 shutil.rmtree(made, ignore_errors=True)
             self._open[name] = Collection(self._data / name, self._encoder)
@@ -192,6 +189,32 @@ class Catalog:
     def _check_free(self, name: str) -> None:
         if self._exists(name):
             raise Conflict(f"there is a collection {name!r} already; choose another name, or delete that one first")
+
+    def _check_vacant(self, name: str) -> None:
+        """Refuse a name that anything in the data directory has, such as a folder that is no collection.
+
+        A folder with a lock alone is what a writer leaves that came too late for a deletion.
+        """
+        self._check_free(name)
+        folder = self._data / name
+        if not os.path.lexists(folder):
+            return
+        if folder.is_symlink() or not folder.is_dir() or any(path.name != _LOCK for path in folder.iterdir()):
+            raise Conflict(
+                f"{folder} is there already and is no collection; nothing of it was touched. Choose another name, or "
+                "move it away first"
+            )
+
+    def _move(self, folder: Path, name: str) -> None:
+        """Give a folder the name of a collection, unless another process has meanwhile made something of that name."""
+        self._check_vacant(name)
+        (self._data / name / _LOCK).unlink(missing_ok=True)
+        try:
+            folder.rename(self._data / name)  # which replaces an empty folder, and none that holds anything
+        except OSError:
+            self._check_vacant(name)
+            raise
+        sync_folder(self._data)
 
 
 def _copy_whole(path: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import store.catalog
 from store.catalog import Catalog
 from store.collection import Collection
 from store.errors import Conflict, Damaged, InvalidInput, NotFound, Unavailable
@@ -178,6 +179,57 @@ def test_a_renamed_collection_is_found_by_its_new_name_only(catalog: Catalog) ->
     catalog.create("letters").write([document("z", "every z")])
     assert found_ids(elsewhere.get("letters"), "every") == ["z"]
     assert found_ids(elsewhere.get("post"), "every") == ["a", "b", "c"]
+    elsewhere.close()
+
+
+@pytest.mark.parametrize("there", ["a folder", "a file", "a link"])
+def test_what_is_no_collection_is_neither_renamed_nor_restored_over(
+    catalog: Catalog, tmp_path: Path, there: str
+) -> None:
+    catalog.get("letters").backup(tmp_path / "backup")
+    path = tmp_path / "data" / "archive"
+    kept = tmp_path / "thesis.pdf" if there == "a link" else path / "thesis.pdf" if there == "a folder" else path
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("precious")
+    if there == "a link":
+        path.symlink_to(tmp_path)
+    with pytest.raises(Conflict, match=r"archive is there already and is no collection; .* Choose another name"):
+        catalog.rename("letters", "archive")
+    with pytest.raises(Conflict, match=r"archive is there already and is no collection"):
+        catalog.restore(tmp_path / "backup", "archive")
+    assert kept.read_text() == "precious"
+    assert sorted(one.name for one in (tmp_path / "data").iterdir()) == ["archive", "letters"]
+    assert_views_agree(catalog.get("letters"))
+
+
+def test_what_a_late_writer_left_is_in_nobodys_way(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.get("letters").backup(tmp_path / "backup")
+    for name in ("post", "mail"):
+        (tmp_path / "data" / name).mkdir()
+        (tmp_path / "data" / name / "writer.lock").touch()
+    catalog.rename("letters", "post")
+    catalog.restore(tmp_path / "backup", "mail")
+    assert catalog.names() == ["mail", "post"]
+    for name in catalog.names():
+        assert_views_agree(catalog.get(name))
+
+
+def test_a_collection_made_during_a_restoring_stays(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.get("letters").backup(tmp_path / "backup")
+    elsewhere = Catalog(tmp_path / "data", ENCODER)
+    copy = store.catalog._copy_whole
+
+    def while_another_indexes(path: Path, target: Path) -> None:
+        copy(path, target)
+        elsewhere.get("again", create=True).write([document("new", "every new")])
+
+    monkeypatch.setattr(store.catalog, "_copy_whole", while_another_indexes)
+    with pytest.raises(Conflict, match="there is a collection 'again' already"):
+        catalog.restore(tmp_path / "backup", "again")
+    assert found_ids(catalog.get("again"), "every") == ["new"]
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["again", "letters"]
     elsewhere.close()
 
 
