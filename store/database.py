@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from store.attributes import attributes_of, instant
+from store.attributes import attributes_of, dated, instant
 from store.errors import Damaged, NotFound, Unavailable
 from store.schema import migrate
 
@@ -138,6 +138,7 @@ class Database:
         except sqlite3.DatabaseError:
             connection.close()
             raise
+        connection.create_function("dated", 1, dated, deterministic=True)
         connection.create_function("instant", 1, instant, deterministic=True)
         connection.create_function("attributes_of", 1, attributes_of, deterministic=True)
         connection.create_function("merged", 2, _merged, deterministic=True)

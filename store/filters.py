@@ -3,7 +3,8 @@
 The syntax and its meaning are Haystack's (`haystack.utils.filters.document_matches_filter`): comparisons
 `{"field", "operator", "value"}` and logic `{"operator", "conditions"}`, nested at will. A missing field is None:
 `==` and `in` match it only by None, `!=` and `not in` match it, the order operators never do. Strings can be ordered
-only as ISO 8601 dates. Where Haystack raises on a document whose value has another type, that document does not match.
+only as ISO 8601 dates; `==` and `in` take them for dates only where they are written with hyphens. Where Haystack
+raises on a document whose value has another type, that document does not match.
 """
 
 import json
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from store.attributes import Kind, instant, text_key, whole
+from store.attributes import Kind, dated, instant, text_key, whole
 from store.errors import InvalidInput
 
 Sql = tuple[str, list[Any]]  # a condition with `?` placeholders, and their values
@@ -122,7 +123,7 @@ def _among(number: str, field: str, values: list[Any]) -> Sql:
     if len(numbers) + len(strings) + plain.count(None) < len(plain):
         raise InvalidInput(f"filter value {values!r} must hold strings, numbers, booleans, dates or nulls")
     texts = [text_key(value) for value in strings] if field.startswith(_META) else strings
-    instants = [moment for value in strings if (moment := instant(value)) is not None]
+    instants = [moment for value in strings if (moment := dated(value)) is not None]
     listed: tuple[tuple[Kind, list[Any]], ...] = (("number", numbers), ("text", texts), ("time", instants))
     parts = [
         _matching(number, field, kind, "IN (SELECT value FROM json_each(?))", json.dumps(some))
@@ -140,14 +141,14 @@ def _ordered(number: str, field: str, operator: str, value: Any) -> Sql:
     if isinstance(value, bool | int | float):
         return _matching(number, field, "number", f"{operator} ?", value)
     if (moment := instant(value)) is not None:
-        return _matching(number, field, "time", f"{operator} ?", moment)
+        return _matching(number, field, "time", f"{operator} ?", moment, "instant")
     raise InvalidInput(f"filter value {value!r} cannot be ordered by {operator}; give a number or an ISO 8601 date")
 
 
-def _matching(number: str, field: str, kind: Kind, test: str, value: Any) -> Sql:
+def _matching(number: str, field: str, kind: Kind, test: str, value: Any, time: str = "dated") -> Sql:
     """Of the documents, those with such a value in a field."""
     if not field.startswith(_META):
-        column = {"text": field, "time": f"instant({field})"}.get(kind, "NULL")  # columns hold text alone
+        column = {"text": field, "time": f"{time}({field})"}.get(kind, "NULL")  # columns hold text alone
         return f"{number} IN (SELECT number FROM documents WHERE {column} {test})", [value]
     query = f"SELECT document FROM attributes WHERE field = ? AND kind = '{kind}' AND value {test}"
     return f"{number} IN ({query})", [field.removeprefix(_META), value]

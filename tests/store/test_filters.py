@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from store.attributes import LONGEST, instant
+from store.attributes import LONGEST, dated, instant
 from store.collection import Collection
 from store.errors import InvalidInput
 from store.filters import compile_filter
 from tests.store.made import ENCODER, document
 
-SCALARS: list[Any] = [None, True, False, 0, 1, -3, 2.5, 2**53 + 1, "red", "blue", "", "größe"]
+NUMBERS = ["20240101001", "20240101101", "20240101201"]  # of invoices, and one o'clock on a day to Python
+SCALARS: list[Any] = [None, True, False, 0, 1, -3, 2.5, 2**53 + 1, "red", "blue", "", "größe", *NUMBERS]
 DATES = ["2024-01-01", "2024-01-01T00:00:00", "2024-01-01T00:00:00Z", "2024-06-30T12:30:00Z", "2023-12-31"]
 VALUES = [*SCALARS, *DATES, "2024-13-45", ["red"], {"x": 1}]
 FIELDS = ["meta.color", "color", "meta.year", "meta.when", "meta.deep.x", "meta.deep.y.z", "meta.ö", "meta.none", "id"]
@@ -93,6 +94,19 @@ def test_types_that_cannot_be_ordered_do_not_match(collection: Collection) -> No
     collection.write([document(name, "", meta={"x": value}) for name, value in metas.items()])
     assert matches(collection, "meta.x", ">", 1) == ["number"]
     assert matches(collection, "meta.x", ">", "2024-01-01") == ["date"]
+
+
+def test_numbers_that_could_be_read_as_one_date_are_not_equal(collection: Collection) -> None:
+    first, second, third = NUMBERS
+    collection.write([document(number, "", meta={"invoice": number}) for number in NUMBERS])
+    for field in ("id", "meta.invoice"):
+        assert matches(collection, field, "==", second) == [second]
+        assert matches(collection, field, "in", [second, third]) == [second, third]
+        assert matches(collection, field, "!=", second) == [first, third]
+        assert matches(collection, field, ">", "2024-01-01") == NUMBERS  # ordered they are as dates
+    assert matches(collection, "id", "==", "2024-01-01T01:00") == []
+    assert collection.delete_matching({"field": "id", "operator": "==", "value": second}) == 1
+    assert [stored.id for stored in collection.documents()] == [first, third]
 
 
 def test_columns_are_fields_too(collection: Collection) -> None:
@@ -204,3 +218,10 @@ def test_instants_are_seconds_in_utc() -> None:
     assert instant("0001-01-01T00:00:00+23:59") is not None
     for value in ("", "today", "1970", "1970-13-01", "²²²²-01-01", 5, None, b"1970-01-01"):
         assert instant(value) is None
+
+
+def test_a_text_is_equal_as_a_date_only_where_it_is_written_as_one() -> None:
+    for value in ("1970-01-02", "1970-01-02T00:00", "1970-01-02t00:00:00Z", "1970-01-02 02:00+02:00"):
+        assert dated(value) == 86400.0
+    for other in ("19700102", "19700102001", "1970-01-02A07", "1970-W01-5", "1970-01-02T", "1970-13-01", 5, None):
+        assert dated(other) is None
