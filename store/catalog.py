@@ -7,11 +7,12 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from store.collection import Collection, Description, Readiness, folder_bytes
+from store.database import needing_disk
 from store.errors import Conflict, Damaged, InvalidInput, NotFound, Unavailable
 from store.options import Options
 from store.snapshot import sync_folder
@@ -140,6 +141,7 @@ class Catalog:
             NotFound: there is no such file.
             Conflict: something of that name is there, or the backup was made with another encoder.
             Damaged: the file is no whole backup.
+            Unavailable: the disk is full, or cannot be read or written.
         """
         self._check(name)
         if not path.is_file():
@@ -218,18 +220,18 @@ class Catalog:
 
 
 def _copy_whole(path: Path, target: Path) -> None:
-    """Copy a database that is whole; `Damaged` where it is not."""
-    source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    copy = sqlite3.connect(target)
+    """Copy a database that is whole; `Damaged` where it is not, `Unavailable` where the disk is full or fails."""
     try:
-        source.backup(copy)
-        problems = [row[0] for row in copy.execute("PRAGMA quick_check(1)")]
-        if problems != ["ok"]:
-            raise Damaged(f"{path} is not whole ({problems[0]}); restore another backup")
-        if not copy.execute("SELECT count(*) FROM sqlite_master WHERE name = 'changes'").fetchone()[0]:
-            raise Damaged(f"{path} is not a backup of a collection")
+        with (
+            needing_disk(f"{path} cannot be copied to {target.parent.parent} now"),
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            source.backup(copy)
+            problems = [row[0] for row in copy.execute("PRAGMA quick_check(1)")]
+            if problems != ["ok"]:
+                raise Damaged(f"{path} is not whole ({problems[0]}); restore another backup")
+            if not copy.execute("SELECT count(*) FROM sqlite_master WHERE name = 'changes'").fetchone()[0]:
+                raise Damaged(f"{path} is not a backup of a collection")
     except sqlite3.DatabaseError as error:
         raise Damaged(f"{path} is not a backup of a collection, or not whole ({error})") from error
-    finally:
-        copy.close()
-        source.close()

@@ -15,7 +15,7 @@ from sqlite3 import Connection
 from typing import Any, Literal
 
 from store import log
-from store.database import Database
+from store.database import Database, needing_disk
 from store.errors import Conflict, Duplicate, InvalidInput, LectorError, NotFound
 from store.filters import compile_filter
 from store.options import Options
@@ -270,12 +270,14 @@ class Collection:
 
         Raises:
             NotFound: there is no folder to write it to.
+            Unavailable: the disk is full, or cannot be read or written.
         """
         if not path.parent.is_dir():
             raise NotFound(f"there is no folder {path.parent} to write {path.name} to; make it first")
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            self._database.backup(temporary)
+            with needing_disk(f"{path} cannot be written now"):
+                self._database.backup(temporary)
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)

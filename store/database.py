@@ -4,7 +4,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from store.attributes import attributes_of, dated, instant
@@ -13,7 +13,24 @@ from store.schema import migrate
 
 BUSY_TIMEOUT_S = 30.0
 # Errors that tell of the disk, such as a full one, or of other processes, and not of what is stored.
-_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY)
+_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN)
+
+
+@contextmanager
+def needing_disk(what: str) -> Iterator[None]:
+    """Say what cannot be done where SQLite fails for a passing reason.
+
+    Raises:
+        Unavailable: the disk is full, or cannot be read or written.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if _code(error) in _PASSING:
+            raise Unavailable(
+                f"{what} ({error}); see whether its disk is full, or who may read and write there, and try it again"
+            ) from error
+        raise
 
 
 class Database:
@@ -37,16 +54,12 @@ class Database:
             raise Unavailable(f"{path} cannot be written ({error}); name a directory that can be") from error
         self._identity = _identity(path)
         try:
-            with self._connection() as connection:
+            with needing_disk(f"{path} cannot be opened now"), self._connection() as connection:
                 migrate(connection, path)
         except sqlite3.DatabaseError as error:
             self.close()
-            if _code(error) in _PASSING:
-                raise Unavailable(
-                    f"{path} cannot be opened now ({error}); see whether its disk is full, and open it again"
-                ) from error
             raise _damaged(path, error) from error
-        except Damaged:
+        except (Damaged, Unavailable):
             self.close()
             raise
 
@@ -90,13 +103,10 @@ class Database:
 
     def backup(self, target: Path) -> None:
         """Copy one state of the database into a new file, while others read and write."""
-        copy = sqlite3.connect(target)
-        try:
+        with closing(sqlite3.connect(target)) as copy:
             with self._connection() as connection:
                 connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file that is whole by itself
-        finally:
-            copy.close()
 
     def close(self) -> None:
         """Close all connections; those at work are closed when they have done."""

@@ -1,6 +1,7 @@
 """`lector collections`."""
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ def test_options_are_changed_one_by_one(tmp_path: Path) -> None:
     assert "nothing to change; give an option" in lector(tmp_path, "set", "briefe").stderr
     assert "no collection 'missing'" in lector(tmp_path, "set", "missing", "--effort", 1).stderr
     assert options() == {**before, "language": "none", "index": "HNSW32,SQ8", "effort": 128}
+
+
+def test_a_backup_onto_a_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
+    assert lector(tmp_path / "data", "create", "letters").exit_code == 0
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, most))
+    try:
+        result = lector(tmp_path / "data", "backup", "letters", tmp_path / "backup")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
+    assert result.exit_code == 2
+    assert "/backup cannot be written now" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 @pytest.mark.parametrize(

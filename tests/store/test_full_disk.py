@@ -15,9 +15,9 @@ from tests.store.made import ENCODER, assert_views_agree, document
 
 
 @contextmanager
-def no_room() -> Iterator[None]:
+def no_room(beyond: int = 0) -> Iterator[None]:
     before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (beyond, most))
     try:
         yield
     finally:
@@ -74,3 +74,22 @@ def test_a_search_says_that_there_is_no_room_for_the_sparse_view(
     assert_views_agree(collection)
     assert_views_agree(other)
     other.close()
+
+
+@pytest.mark.parametrize("room", [0, 20_000, 100_000])
+def test_a_backup_and_a_restoring_that_there_is_no_room_for_leave_nothing(tmp_path: Path, room: int) -> None:
+    catalog = Catalog(tmp_path / "data", ENCODER)
+    collection = catalog.create("letters")
+    collection.write([document(str(i), "every letter " * 500) for i in range(50)])
+    collection.backup(tmp_path / "backup")
+    with no_room(room):
+        with pytest.raises(Unavailable, match=r"/second cannot be written now \(.*\); see whether its disk is full"):
+            collection.backup(tmp_path / "second")
+        with pytest.raises(
+            Unavailable, match=r"backup cannot be copied to .*data now \(.*\); see whether its disk is full"
+        ):
+            catalog.restore(tmp_path / "backup", "again")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup", "data"]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["letters"]
+    assert_views_agree(catalog.restore(tmp_path / "backup", "again"))
+    catalog.close()
