@@ -71,7 +71,10 @@ def set_options(
     feedback: Annotated[float | None, typer.Option(help="Of the best passages in a second search; 0: none.")] = None,
     data: Data = None,
 ) -> None:
-    """Change how a collection is searched. Views are made anew where needed; a server sees it at its next start."""
+    """Change how a collection is searched. Views are made anew where needed.
+
+    A server takes up another language at its next search, and the other options at its next start.
+    """
     from dataclasses import replace
 
     changes = _given(

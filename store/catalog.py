@@ -80,7 +80,8 @@ class Catalog:
     def change(self, name: str, options: Options) -> Collection:
         """Search a collection in another way from now on; the views that this concerns are made anew.
 
-        Other processes that have it open go on in the old way until they open it again.
+        Other processes that have it open take up another language at their next search, and go on in the old way
+        otherwise until they open it again.
 
         Raises:
             NotFound: there is no such collection.

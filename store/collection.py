@@ -71,8 +71,7 @@ class Collection:
         self._writers = WriterLock(folder)
         self._remembered = Remembered()
         try:
-            self.options = self._settle(options)
-            self._views = Views(folder, self._database, self._writers, encoder, self.options)
+            self._views = Views(folder, self._database, self._writers, encoder, self._settle(options))
         except BaseException:
             self._database.close()
             raise
@@ -291,6 +290,11 @@ class Collection:
             pass
 
     @property
+    def options(self) -> Options:
+        """How it is searched: as it was opened, in the language that it was last found to have."""
+        return self._views.options
+
+    @property
     def in_place(self) -> bool:
         """Whether this is still the collection of that name: it may have been deleted or renamed meanwhile."""
         return self._database.in_place
@@ -333,11 +337,14 @@ class Collection:
             stored = dict(connection.execute(query))
         if not stored or any(stored.get(key) != value for key, value in new.items()):
             with self._database.writing() as connection:
+                before = dict(connection.execute(query))
                 connection.executemany("INSERT OR IGNORE INTO settings VALUES (?, ?)", identity.items())
-                stored = dict(connection.execute(query))
+                stored = identity | before
                 if {key: stored[key] for key in identity} == identity:
                     connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", new.items())
                     stored.update(new)
+                    if before and Options.stored(before).language != Options.stored(stored).language:
+                        log.note(connection)  # so that others that have it open look at it again
         if {key: stored[key] for key in identity} != identity:
             raise Conflict(
                 f"collection {self.name!r} was made with another encoder ({stored['dimension']} dimensions, "

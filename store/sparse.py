@@ -3,6 +3,7 @@
 User text never meets a query parser: it is analysed into terms, as the passages were, and the query is built of these.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,9 +53,21 @@ def _schema(language: str) -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_integer_field("number", stored=False, indexed=True, fast=True)
     builder.add_integer_field("change", stored=False, fast=True)
-    builder.add_text_field("title", stored=False, tokenizer_name=f"lector_{language}")
-    builder.add_text_field("text", stored=False, tokenizer_name=f"lector_{language}")
+    builder.add_text_field("title", stored=False, tokenizer_name=_tokenizer(language))
+    builder.add_text_field("text", stored=False, tokenizer_name=_tokenizer(language))
     return builder.build()
+
+
+def _tokenizer(language: str) -> str:
+    return f"lector_{language}"
+
+
+def _made_for(folder: Path, language: str) -> bool:
+    """Whether the index in a folder is of a language. An open index does not notice that another has replaced it."""
+    try:
+        return json.dumps(_tokenizer(language)).encode() in (folder / "meta.json").read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -116,12 +129,13 @@ class SparseIndex:
     """
 
     def __init__(self, index: tantivy.Index, language: str, folder: Path | None = None) -> None:
+        self.language = language
         self._index = index
         self._folder = folder
         self._schema = _schema(language)
         self._analyzer = analyzer(language)
         self._question_analyzer = analyzer(language, stop_words(language))
-        index.register_tokenizer(f"lector_{language}", self._analyzer)
+        index.register_tokenizer(_tokenizer(language), self._analyzer)
         self.view = self._committed()
 
     @classmethod
@@ -147,9 +161,11 @@ class SparseIndex:
         """See what has been committed, also by another process. While that one makes the index anew, `view` stays.
 
         Raises:
-            ValueError: there is nothing to be read just now.
+            ValueError: there is nothing to be read just now, or what is there is of another language by now.
         """
         found = self._committed()
+        if self._folder is not None and not _made_for(self._folder, self.language):
+            raise ValueError(f"{self._folder} is not of the language {self.language!r} now")
         if found.change >= self.view.change:
             self.view = found
         return found

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -31,7 +31,7 @@ from store.nearest import (
     choose,
 )
 from store.options import Options
-from store.sparse import SparseIndex, SparseView
+from store.sparse import DEFAULT_LANGUAGE, SparseIndex, SparseView
 from store.writer_lock import WriterLock
 
 SNAPSHOT_EVERY = 10_000  # changes; so many passages are compared one by one in a few milliseconds
@@ -62,7 +62,7 @@ class Views:
         self._database = database
         self._writers = writers
         self._encoder = encoder
-        self._options = options
+        self.options = options
         self._changing = threading.RLock()
         self._loaded: tuple[int, int] | None = None
         self.rebuilding = False
@@ -93,7 +93,7 @@ class Views:
                 with self._writers.held(timeout=0), self._database.reading() as connection:
                     self._follow_dense(connection, log.generation(connection))
                     self._dense = self._folded(connection)
-                    snapshot.save(self._dense, self._snapshot, self._encoder.checksum, self._options.index)
+                    snapshot.save(self._dense, self._snapshot, self._encoder.checksum, self.options.index)
                     self._saved = self._dense.change
                     seen = min(self.changes)
                 with self._writers.held(timeout=0), self._database.writing() as connection:
@@ -133,7 +133,7 @@ class Views:
     def _whole_sparse(self) -> SparseIndex | None:
         """The sparse view on disk; None where there is none, or it is damaged, of another language or being changed."""
         try:
-            return SparseIndex.at(self._sparse_folder, self._options.language) if self._sparse_folder.is_dir() else None
+            return SparseIndex.at(self._sparse_folder, self.options.language) if self._sparse_folder.is_dir() else None
         except (OSError, ValueError):
             return None
 
@@ -180,7 +180,7 @@ class Views:
     def _folded(self, connection: Connection) -> DenseView:
         """The dense view with its recent passages in the index; made anew where too many of the index's are dead."""
         view = self._dense
-        fits = view.nearest.serves(choose(self._options.index, len(view)), len(view))
+        fits = view.nearest.serves(choose(self.options.index, len(view)), len(view))
         if not fits or view.dead > MOST_DEAD * len(view.nearest):
             return self._built(connection, view.change)
         if not len(view.recent):
@@ -196,7 +196,7 @@ class Views:
         with self._as_rebuilding():
             # Numbers are given in the order of writing: a sample at equal distances has a share of every document.
             step = max(count // TRAINING_PASSAGES, 1)
-            factory = choose(self._options.index, count)
+            factory = choose(self.options.index, count)
             _, sample = _joined(iter(()) if factory == EXACT else vectors.added(connection, 0, step), dimension)
             nearest = Nearest.build(factory, dimension, sample, vectors.added(connection, 0))
         return DenseView.of(dimension, now, nearest)
@@ -210,7 +210,7 @@ class Views:
         if self._loaded == (found.st_ino, found.st_mtime_ns):
             return None
         self._loaded = (found.st_ino, found.st_mtime_ns)
-        return snapshot.load(self._snapshot, self._encoder.dimension, self._encoder.checksum, self._options.index)
+        return snapshot.load(self._snapshot, self._encoder.dimension, self._encoder.checksum, self.options.index)
 
     def _sparse_on_disk(self) -> int:
         """The last change that the sparse view on disk has seen; 0 where it is being made anew, or could not be."""
@@ -224,12 +224,14 @@ class Views:
     def _follow_sparse(self) -> None:
         with self._database.reading() as connection:  # begun under the lock, so that no other has seen later changes
             now = log.generation(connection)
+            self._take_up_language(connection)
+            same = self._sparse.language == self.options.language
             since = self._sparse_on_disk()  # another may have brought the view up to date before we had the lock
-            if since == now:
+            if same and since == now:
                 return
             with self._needing_room():
                 try:
-                    whole = since < now and log.reaches(connection, since)
+                    whole = same and since < now and log.reaches(connection, since)
                     if whole:
                         self._apply_sparse(connection, since, now)
                 except ValueError:  # a writer that was killed has left files behind that are in the way
@@ -238,6 +240,13 @@ class Views:
                     with self._as_rebuilding():
                         self._sparse = self._empty_sparse()
                         self._apply_sparse(connection, 0, now)
+
+    def _take_up_language(self, connection: Connection) -> None:
+        """Notice that the collection has another language now, and use the index that was made for it, if it was."""
+        row = connection.execute("SELECT value FROM settings WHERE key = 'language'").fetchone()
+        self.options = replace(self.options, language=row[0] if row else DEFAULT_LANGUAGE)
+        if self._sparse.language != self.options.language:
+            self._sparse = self._whole_sparse() or self._sparse
 
     def _apply_sparse(self, connection: Connection, since: int, now: int) -> None:
         rows = connection.execute(*log.added(f"p.number, {_TITLE}, p.text", since))
@@ -251,7 +260,7 @@ class Views:
             if self._sparse_folder.is_dir():
                 self._sparse_folder.rename(gone)
                 shutil.rmtree(gone, ignore_errors=True)
-            return SparseIndex.at(self._sparse_folder, self._options.language)
+            return SparseIndex.at(self._sparse_folder, self.options.language)
 
     @contextmanager
     def _needing_room(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """All collections of a data directory, by name."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import store.catalog
+import store.views
 from store.catalog import Catalog
 from store.collection import Collection
 from store.errors import Conflict, Damaged, InvalidInput, NotFound, Unavailable
@@ -94,6 +96,61 @@ def test_options_that_cannot_be_are_refused(catalog: Catalog, options: Options, 
     with pytest.raises(InvalidInput, match=reason):
         catalog.create("new", options)
     assert catalog.names() == ["letters"]
+
+
+def test_another_language_is_taken_up_by_all_that_have_the_collection_open(catalog: Catalog) -> None:
+    held = catalog.get("letters")
+    held.write([document("d", "zwei Häuser every")])
+    assert (found_ids(held, "Häuser"), found_ids(held, "Haus")) == (["d"], [])
+    elsewhere = Catalog(held.folder.parent, ENCODER)
+    changed = elsewhere.change("letters", Options("german"))
+    index = (held.folder / "sparse").stat().st_ino
+    assert found_ids(held, "Häuser") == found_ids(held, "Haus") == ["d"]
+    assert held.options == held.describe().options == Options("german")
+    changed.write([document("e", "viele Häuser every")])
+    assert found_ids(held, "Haus") == ["d", "e"]
+    held.write([document("f", "drei Häuser every")])
+    for one in (held, changed):
+        assert found_ids(one, "Haus") == ["d", "e", "f"]
+        assert_views_agree(one)
+    assert (held.folder / "sparse").stat().st_ino == index  # which nobody has made anew
+    elsewhere.close()
+
+
+def test_another_language_counts_as_a_change(catalog: Catalog) -> None:
+    """What was answered in one language is not remembered in another."""
+    catalog.create("briefe", Options("german"))
+    assert [catalog.get(name).state().generation for name in ("briefe", "letters")] == [0, 3]
+    assert catalog.change("letters", Options(depth=50)).state().generation == 3
+    assert catalog.change("letters", Options("german")).state().generation == 4
+
+
+def test_words_are_searched_in_the_language_before_while_another_process_makes_their_index_anew(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.views, "FOLLOWED_WITHIN_S", 0.0)
+    held = catalog.get("letters")
+    held.write([document("d", "zwei Häuser every")])
+    changed = Collection(held.folder, ENCODER, Options("german"))
+    with changed.alone():
+        assert (found_ids(held, "Häuser"), found_ids(held, "Haus")) == (["d"], [])
+    assert found_ids(held, "Haus") == ["d"]
+    changed.close()
+
+
+def test_a_language_whose_index_was_never_made_is_taken_up(catalog: Catalog) -> None:
+    """Whoever set it was killed right after."""
+    held = catalog.get("letters")
+    held.write([document("d", "zwei Häuser every")])
+    with sqlite3.connect(held.folder / "lector.db") as database:
+        database.execute("INSERT OR REPLACE INTO settings VALUES ('language', 'german')")
+        database.execute("INSERT INTO changes (passage, added) VALUES (0, 0)")
+    database.close()
+    assert found_ids(held, "Haus") == ["d"]
+    assert_views_agree(held)
+    again = Collection(held.folder, ENCODER)
+    assert found_ids(again, "Haus") == ["d"]
+    again.close()
 
 
 def test_a_collection_is_described(catalog: Catalog) -> None:
