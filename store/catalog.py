@@ -20,7 +20,7 @@ from store.views import EncoderIdentity
 from store.writer_lock import WriterLock
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_LOCK = "writer.lock"
+_DATABASE, _LOCK = "lector.db", "writer.lock"
 
 
 class Catalog:
@@ -47,7 +47,7 @@ class Catalog:
         Raises:
             InvalidInput: a collection cannot have that name.
             NotFound: there is no such collection.
-            Conflict: it was made with another encoder.
+            Conflict: it was made with another encoder, or something else has its name.
             Damaged: its database cannot be read.
             Unavailable: its folder cannot be written.
         """
@@ -58,7 +58,9 @@ class Catalog:
         with self._opening[name]:
             opened = self._open.pop(name, None)
             if opened is None or not opened.in_place:
-                if not create:
+                if create:
+                    self._check_no_other(name)
+                else:
                     self._check_there(name)
                 opened = Collection(self._data / name, self._encoder)
             self._open[name] = opened
@@ -68,12 +70,12 @@ class Catalog:
         """Make a collection.
 
         Raises:
-            Conflict: there is one of that name.
+            Conflict: something of that name is there.
             InvalidInput: a collection cannot have that name or these options.
         """
         self._check(name)
         with self._opening[name]:
-            self._check_free(name)
+            self._check_vacant(name)
             self._open[name] = Collection(self._data / name, self._encoder, options)
             return self._open[name]
 
@@ -152,7 +154,7 @@ class Catalog:
             made = self._data / f".restored-{uuid4().hex}"
             made.mkdir(parents=True)
             try:
-                _copy_whole(path, made / "lector.db")
+                _copy_whole(path, made / _DATABASE)
                 Collection(made, self._encoder).close()
                 self._move(made, name)
             finally:
@@ -166,7 +168,7 @@ class Catalog:
             self._open.popitem()[1].close()
 
     def _exists(self, name: str) -> bool:
-        return (self._data / name / "lector.db").is_file()
+        return (self._data / name / _DATABASE).is_file()
 
     def _check(self, name: str) -> None:
         if not _NAME.fullmatch(name):
@@ -199,10 +201,19 @@ class Catalog:
         A folder with a lock alone is what a writer leaves that came too late for a deletion.
         """
         self._check_free(name)
+        self._check_no_other(name)
+
+    def _check_no_other(self, name: str) -> None:
+        """Refuse a name that something else than a collection has, which a deletion would take along."""
         folder = self._data / name
         if not os.path.lexists(folder):
             return
-        if folder.is_symlink() or not folder.is_dir() or any(path.name != _LOCK for path in folder.iterdir()):
+        if folder.is_symlink() or not folder.is_dir():
+            free = self._exists(name)
+        else:
+            found = {path.name for path in folder.iterdir()}
+            free = _DATABASE in found or found <= {_LOCK}
+        if not free:
             raise Conflict(
                 f"{folder} is there already and is no collection; nothing of it was touched. Choose another name, or "
                 "move it away first"

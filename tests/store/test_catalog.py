@@ -240,7 +240,7 @@ def test_a_renamed_collection_is_found_by_its_new_name_only(catalog: Catalog) ->
 
 
 @pytest.mark.parametrize("there", ["a folder", "a file", "a link"])
-def test_what_is_no_collection_is_neither_renamed_nor_restored_over(
+def test_what_is_no_collection_is_neither_renamed_nor_restored_over_nor_made_one(
     catalog: Catalog, tmp_path: Path, there: str
 ) -> None:
     catalog.get("letters").backup(tmp_path / "backup")
@@ -254,6 +254,10 @@ def test_what_is_no_collection_is_neither_renamed_nor_restored_over(
         catalog.rename("letters", "archive")
     with pytest.raises(Conflict, match=r"archive is there already and is no collection"):
         catalog.restore(tmp_path / "backup", "archive")
+    with pytest.raises(Conflict, match=r"archive is there already and is no collection"):
+        catalog.create("archive")
+    with pytest.raises(Conflict, match=r"archive is there already and is no collection"):
+        catalog.get("archive", create=True)
     assert kept.read_text() == "precious"
     assert sorted(one.name for one in (tmp_path / "data").iterdir()) == ["archive", "letters"]
     assert_views_agree(catalog.get("letters"))
