@@ -5,7 +5,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -26,6 +26,7 @@ LEGACY = [
 ]
 # fmt: on
 NON_ASCII = re.compile("[^\x00-\x7f]")
+ESCAPE = b"\x1b"
 # In this order: the BOM of UTF-32 LE begins with that of UTF-16 LE.
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -93,7 +94,8 @@ def decode(path: Path, data: bytes, declared: str = "") -> str:
     """The text that the bytes stand for, its line ends all "\\n".
 
     A byte order mark is believed first, then UTF-8 where it fits, then what the file declares, then a guess by
-    `charset-normalizer`. What a chosen encoding has no character for becomes U+FFFD.
+    `charset-normalizer`; a declared ISO-2022 comes before UTF-8. What a chosen encoding has no character for becomes
+    U+FFFD.
 
     Raises:
         InvalidInput: the data is not text in any encoding that can be recognised.
@@ -109,9 +111,13 @@ def _decode(data: bytes, declared: str) -> str | None:
     for mark, encoding in BOMS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
+    # ISO-2022 writes everything in seven bits, behind escapes: each of its texts would pass for UTF-8.
+    if not (ESCAPE in data and declared.lower().startswith("iso-2022")):
+        with suppress(UnicodeDecodeError):
+            return data.decode()
     text = data.decode("utf-8", "replace")
     # A few bad bytes among many good sequences are still UTF-8, which no other encoding resembles by chance.
-    if "\ufffd" not in text or 20 * text.count("\ufffd") < len(NON_ASCII.findall(text)):
+    if 20 * text.count("\ufffd") < len(NON_ASCII.findall(text)):
         return text
     try:
         return data.decode(declared, "replace")

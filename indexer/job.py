@@ -23,7 +23,7 @@ from store.records import NewDocument, NewPassage
 
 WORDS = 100  # of a passage
 OVERLAP = 20  # words that a passage shares with the one before
-CONVERSION = 3  # to be raised when converted text or passages change, so that files are read again
+CONVERSION = 4  # to be raised when converted text or passages change, so that files are read again
 PASSAGES_AT_ONCE = 64
 
 

@@ -58,6 +58,11 @@ def test_one_bad_byte_leaves_a_text_utf8(tmp_path: Path) -> None:
     assert text_of(tmp_path / "a.txt", "早上好。".encode() * 20 + b"\xff!") == "早上好。" * 20 + "\ufffd!"
 
 
+@pytest.mark.parametrize("text", ["One letter was lost: na\ufffdve.", "Zoë paid 5 €; one letter was lost: na\ufffdve."])
+def test_a_replacement_character_that_stands_in_a_text_does_not_change_its_encoding(tmp_path: Path, text: str) -> None:
+    assert text_of(tmp_path / "a.txt", text) == text
+
+
 def test_what_cannot_be_stored_is_replaced(tmp_path: Path) -> None:
     line = json.dumps({"text": "a\x00b\ud800c", "id": "\udfff", "title": "\x00", "k\x00": "\ud800"})
     [document] = converted(tmp_path / "a.jsonl", line)
@@ -153,6 +158,12 @@ def test_html_charset_is_believed(tmp_path: Path) -> None:
     page = "<html><head><meta charset='{}'></head><body><p>Zażółć gęślą jaźń “x”</p></body></html>"
     assert text_of(tmp_path / "a.html", page.format("windows-1250").encode("cp1250")) == "Zażółć gęślą jaźń “x”"
     assert text_of(tmp_path / "a.html", page.format("iso-8859-2").encode()) == "Zażółć gęślą jaźń “x”"
+
+
+def test_html_in_seven_bits_is_read_as_it_declares(tmp_path: Path) -> None:
+    page = "<html><head><meta charset='iso-2022-jp'></head><body><p>これは日本語です。</p></body></html>"
+    assert text_of(tmp_path / "a.html", page.encode("iso2022_jp")) == "これは日本語です。"
+    assert text_of(tmp_path / "b.html", page) == "これは日本語です。"
 
 
 def test_html_with_control_characters(tmp_path: Path) -> None:
