@@ -48,7 +48,7 @@ class Report:
     documents: int = 0
     passages: int = 0
     deleted: int = 0  # documents
-    failed: dict[str, str] = field(default_factory=dict)  # source: reason
+    failed: dict[str, str] = field(default_factory=dict)  # source, or folder: reason
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ def index_paths(
 ) -> Report:
     """Index files; those that have not changed are skipped, and with `sync` those that are gone are deleted.
 
-    A file that cannot be read is reported and the job goes on; what the collection held of it stays.
+    A file or folder that cannot be read is reported and the job goes on; what the collection held of it stays.
 
     Raises:
         InvalidInput, NotFound: as of `find_files`.
     """
-    files = find_files(paths)
-    report = Report()
-    progress.start(len(files))
-    for path in files:
+    found = find_files(paths)
+    report = Report(failed={printable(path): reason for path, reason in found.unreadable.items()})
+    progress.start(len(found.files))
+    for path in found.files:
         progress.source(printable(path))
         try:
             if printable(path) != str(path):
@@ -84,11 +84,15 @@ def index_paths(
             report.failed[printable(path)] = str(error)
         progress.done()
     if sync:
-        present = {str(path) for path in files}
+        present = {str(path) for path in found.files}
         for name in collection.source_names():
-            if name not in present and covers(paths, name) and is_gone(name):
+            if name not in present and covers(paths, name) and is_gone(name) and not _below(found.unreadable, name):
                 report.deleted += collection.delete_source(name)
     return report
+
+
+def _below(folders: Iterable[Path], source: str) -> bool:
+    return any(Path(source).is_relative_to(folder) for folder in folders)
 
 
 def index_demo(collection: Collection, encoder: Encoder, progress: Progress) -> Report:

@@ -1,16 +1,30 @@
 """Which files a job is about: folders, globs and single files."""
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from indexer.convert import is_supported
 from store.errors import InvalidInput, NotFound
 
+WILDCARD = re.compile(r"[*?[]")
 
-def find_files(paths: Sequence[str]) -> list[Path]:
-    """Absolute paths of the files that `paths` name, sorted, each once.
+Note = Callable[[OSError], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is at paths."""
+
+    files: list[Path]  # absolute, sorted, each once
+    unreadable: dict[Path, str]  # what could not be looked into on the way, mostly folders, with the reason
+
+
+def find_files(paths: Sequence[str]) -> Found:
+    """The files that `paths` name.
 
     A folder stands for all files below it whose type is known; hidden ones are left out. A file that is named itself,
     or matched by a glob, is always in, so that one of unknown type is reported and not passed over. Neither a folder
@@ -18,22 +32,22 @@ def find_files(paths: Sequence[str]) -> list[Path]:
 
     Raises:
         InvalidInput: a glob has `**` beside other characters.
-        NotFound: a path is no file or folder, and no glob that matches one.
+        NotFound: a path is no file or folder, and no glob that matches one or meets what cannot be looked into.
     """
     found: set[Path] = set()
+    errors: list[OSError] = []
     for name in paths:
-        if Path(name).exists():
-            matches = [_absolute(name)]
-        else:
-            matches = _glob(_absolute(name))
-            if not matches:
-                raise NotFound(f"no file, folder or glob match at {name!r}")
+        earlier = len(errors)
+        path = _absolute(name)
+        matches = [path] if _exists(Path(name)) else list(_glob(path, errors.append))
+        if not matches and len(errors) == earlier:
+            raise NotFound(f"no file, folder or glob match at {name!r}")
         for match in matches:
-            if match.is_dir():
-                found.update(path for path in match.rglob("*") if _wanted(path, match))
-            else:
-                found.add(match)
-    return sorted(found)
+            found.update(_files(match, errors.append) if _ask(match.is_dir, errors.append) else [match])
+    reasons = {
+        Path(error.filename): f"cannot be read ({error.strerror}); check its path and rights" for error in errors
+    }
+    return Found(sorted(found), reasons)
 
 
 def covers(paths: Sequence[str], source: str) -> bool:
@@ -42,7 +56,7 @@ def covers(paths: Sequence[str], source: str) -> bool:
         root = _absolute(name)
         if Path(source).is_relative_to(root):
             return True
-        if not root.exists() and _matches(Path(source).parts, root.parts):
+        if not _exists(root) and _matches(Path(source).parts, root.parts):
             return True
     return False
 
@@ -69,29 +83,89 @@ def _absolute(name: str) -> Path:
     return path.resolve() if ".." in path.parts else path.absolute()
 
 
-def _glob(pattern: Path) -> list[Path]:
-    # Not `glob.glob`, which goes round in circles where a link leads upwards.
+def _exists(path: Path) -> bool:
     try:
-        matches = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
-        return [match for match in matches if _matches(match.parts, pattern.parts)]
-    except ValueError as error:
-        raise InvalidInput(f"{pattern} is no glob ({error}); put `**` between slashes") from error
+        return path.exists()
+    except OSError:
+        return False
 
 
-def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path, or a folder that it lies in, matches a glob, whose wildcards leave hidden names out."""
+def _ask(question: Callable[[], bool], note: Note) -> bool:
+    """The answer; False where a folder on the way lets nobody through, and then a note of it."""
+    try:
+        return question()
+    except OSError as error:
+        note(error)
+        return False
+
+
+def _glob(pattern: Path, note: Note) -> list[Path]:
+    # Neither `glob.glob`, which goes round in circles where a link leads upwards, nor `Path.glob`, which passes over
+    # folders that it cannot read.
+    if any("**" in part and part != "**" for part in pattern.parts):
+        raise InvalidInput(f"{pattern} is no glob; put `**` between slashes, with nothing beside it")
+    anchor, *parts = pattern.parts
+    errors: list[OSError] = []
+    matches = [match for match in _select(Path(anchor), parts, errors.append) if _matches(match.parts, pattern.parts)]
+    for error in errors:
+        if _matches(Path(error.filename).parts, pattern.parts, partly=True):  # not in a hidden folder
+            note(error)
+    return matches
+
+
+def _select(folder: Path, pattern: Sequence[str], note: Note) -> Iterator[Path]:
+    """What the parts of a glob match in a folder, hidden or not."""
     if not pattern:
+        yield folder
+        return
+    first, *rest = pattern
+    if first == "**":
+        paths: Iterable[Path] = _folders(folder, note)
+    elif WILDCARD.search(first):
+        paths = (path for path in _entries(folder, note) if fnmatchcase(path.name, first))
+    else:
+        paths = [folder / first] if _ask((folder / first).exists, note) else []
+    for path in paths:
+        if not rest or _ask(path.is_dir, note):
+            yield from _select(path, rest, note)
+
+
+def _entries(folder: Path, note: Note) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        note(error)
+        return []
+
+
+def _folders(root: Path, note: Note) -> Iterator[Path]:
+    """A folder and all below it, also such as cannot be listed."""
+    yield root
+    for folder, names, _ in os.walk(root, onerror=note):
+        paths = (Path(folder, name) for name in names)
+        yield from (path for path in paths if not _ask(path.is_symlink, note))
+
+
+def _files(root: Path, note: Note) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(folder, name) for name in names if not name.startswith(".")):
+            if is_supported(path) and _ask(path.is_file, note):
+                yield path
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str], partly: bool = False) -> bool:
+    """Whether a path, or a folder that it lies in, matches a glob, whose wildcards leave hidden names out.
+
+    With `partly`, it is enough that something below the path may match.
+    """
+    if not pattern or (partly and not parts):
         return True
     first, *rest = pattern
-    if first == "**" and _matches(parts, rest):
+    if first == "**" and _matches(parts, rest, partly):
         return True
     if not parts or (parts[0].startswith(".") and not first.startswith(".")):
         return False
     if first == "**":
-        return _matches(parts[1:], pattern)
-    return fnmatchcase(parts[0], first) and _matches(parts[1:], rest)
-
-
-def _wanted(path: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return not hidden and path.is_file() and is_supported(path)
+        return _matches(parts[1:], pattern, partly)
+    return fnmatchcase(parts[0], first) and _matches(parts[1:], rest, partly)

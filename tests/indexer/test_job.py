@@ -20,6 +20,7 @@ from store.catalog import Catalog
 from store.collection import Collection
 from store.errors import InvalidInput, NotFound
 from tests.progress import Counting
+from tests.rights import rights
 
 
 @pytest.fixture
@@ -151,6 +152,54 @@ def test_a_file_that_became_unreadable_keeps_its_last_version(
     assert len(collection.search_sparse("apples", 5)) == 1
 
 
+@pytest.mark.parametrize(
+    "paths", [[""], ["**/*.[mt]*"], ["below", "*.txt"], ["below/two.md", "one.txt"], ["b*/*.md", "*.txt"]]
+)
+def test_a_folder_that_cannot_be_read_is_named_and_keeps_what_was_indexed_of_it(
+    collection: Collection, encoder: Encoder, folder: Path, paths: list[str]
+) -> None:
+    index(collection, encoder, folder)
+    (folder / "one.txt").write_text("Now it speaks of quinces.", encoding="utf-8")
+    with rights(folder / "below", 0):
+        report = index(collection, encoder, *(folder / path for path in paths), sync=True)
+    assert (report.indexed, report.deleted) == (1, 0)
+    ((name, reason),) = report.failed.items()
+    assert name in (str(folder / "below"), str(folder / "below" / "two.md"))
+    assert reason.startswith("cannot be read (Permission denied)")
+    assert len(collection.search_sparse("pears", 5)) == len(collection.search_sparse("quinces", 5)) == 1
+
+
+def test_what_is_gone_from_a_folder_that_cannot_be_listed_stays_until_it_can_be(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    index(collection, encoder, folder)
+    (folder / "below" / "two.md").unlink()
+    with rights(folder / "below", 0o300):
+        assert index(collection, encoder, folder, sync=True).deleted == 0
+    assert index(collection, encoder, folder, sync=True).deleted == 1
+
+
+def test_files_in_a_folder_that_lets_nobody_through_are_named(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    with rights(folder / "below", 0o400):
+        for path in (folder, folder / "below" / "*", folder / "**" / "*.md"):
+            assert list(index(collection, encoder, path).failed) == [str(folder / "below" / "two.md")]
+
+
+def test_a_hidden_folder_that_cannot_be_read_is_left_out_as_all_hidden_ones_are(folder: Path) -> None:
+    (folder / ".below" / "three").mkdir(parents=True)
+    with rights(folder / ".below", 0):
+        assert find_files([str(folder), str(folder / "**" / "*.md")]).unreadable == {}
+
+
+def test_a_file_is_found_by_its_name_in_a_folder_that_cannot_be_listed(folder: Path) -> None:
+    with rights(folder / "below", 0o100):
+        found = find_files([str(folder / "**" / "two.md")])
+    assert found.files == [folder / "below" / "two.md"]
+    assert list(found.unreadable) == [folder / "below"]
+
+
 def test_a_named_file_of_unknown_type_is_reported(collection: Collection, encoder: Encoder, folder: Path) -> None:
     assert list(index(collection, encoder, folder / "picture.png").failed) == [str(folder / "picture.png")]
 
@@ -161,7 +210,7 @@ def test_a_path_that_names_nothing_is_an_error(collection: Collection, encoder: 
 
 
 def test_globs_find_files(folder: Path) -> None:
-    assert find_files([str(folder / "**" / "*.md")]) == [folder / "below" / "two.md"]
+    assert find_files([str(folder / "**" / "*.md")]).files == [folder / "below" / "two.md"]
     assert covers([str(folder)], str(folder / "below" / "gone.txt"))
     assert not covers([str(folder)], str(folder) + "2/gone.txt")
 
@@ -169,8 +218,8 @@ def test_globs_find_files(folder: Path) -> None:
 def test_a_glob_does_not_go_round_in_circles(folder: Path) -> None:
     for i in range(3):
         (folder / "below" / f"up{i}").symlink_to(folder, target_is_directory=True)
-    assert find_files([str(folder / "**" / "*.md")]) == [folder / "below" / "two.md"]
-    assert find_files([str(folder / "below" / "up0" / "*.txt")]) == [folder / "below" / "up0" / "one.txt"]
+    assert find_files([str(folder / "**" / "*.md")]).files == [folder / "below" / "two.md"]
+    assert find_files([str(folder / "below" / "up0" / "*.txt")]).files == [folder / "below" / "up0" / "one.txt"]
 
 
 def test_a_glob_that_is_none_is_an_error(folder: Path) -> None:
@@ -203,7 +252,7 @@ def test_a_glob_covers_what_it_would_have_found(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("text", encoding="utf-8")
     if covered:
-        assert find_files([pattern]) == sorted(files[name] for name in covered)
+        assert find_files([pattern]).files == sorted(files[name] for name in covered)
     assert all(covers([pattern], str(files[name])) for name in covered)
     assert not any(covers([pattern], str(files[name])) for name in not_covered)
 
@@ -253,7 +302,7 @@ def test_a_file_that_a_parser_chokes_on_or_cannot_be_named_ends_nothing(
 
 def test_a_file_has_one_name_however_it_is_reached(folder: Path) -> None:
     around = folder / "below" / ".." / "one.txt"
-    assert find_files([str(around), str(folder / "one.txt")]) == [folder / "one.txt"]
+    assert find_files([str(around), str(folder / "one.txt")]).files == [folder / "one.txt"]
     assert covers([str(folder / "below" / "..")], str(folder / "gone.txt"))
 
 
