@@ -13,6 +13,7 @@ from store.errors import InvalidInput
 if TYPE_CHECKING:
     from docx.document import Document
 
+CORE_PROPERTIES = "http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties"
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 # A text box is stored twice, for new programs and as the first of these for old ones; moved text is, too, under review.
 SECOND = ("{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback", f"{W}moveFrom")
@@ -29,13 +30,21 @@ def convert(path: Path) -> Iterator[Converted]:
     """
     document = _open(path)
     blocks = [text for block in _blocks(document.element.body) if (text := block.strip())]
-    properties = document.core_properties
+    title, author = _properties(document)
     heading = next((p.text for p in document.paragraphs if p.style and p.style.name == "Title"), "")
     yield Converted(
         text="\n\n".join(blocks),
-        title=properties.title.strip() or heading.strip() or stem(path),
-        meta={"author": properties.author} if properties.author else {},
+        title=title.strip() or heading.strip() or stem(path),
+        meta={"author": author} if author else {},
     )
+
+
+def _properties(document: "Document") -> tuple[str, str]:
+    """Title and author, each "" where the document states none."""
+    # Where a file has no properties, python-docx invents some, with the title "Word Document".
+    if all(relation.reltype != CORE_PROPERTIES for relation in document.part.package.rels.values()):
+        return "", ""
+    return document.core_properties.title, document.core_properties.author
 
 
 def _open(path: Path) -> "Document":

@@ -8,6 +8,7 @@ from zipfile import ZipFile
 
 import docx
 import pytest
+from docx.opc.constants import RELATIONSHIP_TYPE as RT
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from pypdf import PdfWriter
@@ -149,9 +150,18 @@ def test_docx_in_order_of_the_document(tmp_path: Path) -> None:
     assert (document.title, document.meta) == ("Its title", {"author": "Somebody"})
 
 
-def test_docx_without_properties_is_called_after_its_heading(tmp_path: Path) -> None:
+def test_docx_without_title_is_called_after_its_heading(tmp_path: Path) -> None:
     [document] = converted(tmp_path / "a.docx", word())
     assert document.title == "The heading"
+
+
+def test_docx_without_properties_is_called_after_its_heading_and_has_no_author(tmp_path: Path) -> None:
+    file = docx.Document(io.BytesIO(word("Its title")))
+    (relation,) = (key for key, value in file.part.package.rels.items() if value.reltype == RT.CORE_PROPERTIES)
+    del file.part.package.rels[relation]  # what no relation leads to is not saved
+    file.save(str(tmp_path / "bare.docx"))
+    [document] = converted(tmp_path / "a.docx", (tmp_path / "bare.docx").read_bytes())
+    assert (document.title, document.meta) == ("The heading", {})
 
 
 def test_damaged_docx_is_refused(tmp_path: Path) -> None:
