@@ -5,6 +5,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,12 +20,16 @@ RESERVED = frozenset({*TEXT_NAMES, "title", "id"})
 DELIMITERS = ",;\t|"
 INTEGER = re.compile(r"0|-?[1-9]\d{0,17}")  # within SQLite's 64 bits; "007" is a name, not a number
 DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,8})\.\d{1,6}")
+LINE_KEY = re.compile(r"(?:line )*\d+")  # what a row without an id may take for its key
+
+Record = tuple[int, dict[str, Any]]  # the number of a line, and what it holds by name
 
 
 def convert_csv(path: Path) -> Iterator[Converted]:
     """A document a row, from the columns `text` (or `content`), `title` and `id`; the other columns are metadata.
 
-    A column in which every value is a number becomes numbers. A row without an id takes its line's number for a key.
+    A column in which every value is a number becomes numbers. A row without an id takes its line's number for a key;
+    "line 7" where another row has the id 7.
 
     Raises:
         InvalidInput: there is no column for the text, two columns have one name, two rows have one id, or a row is
@@ -45,20 +51,19 @@ def convert_csv(path: Path) -> Iterator[Converted]:
         meta = {name: value for name, value in filled.items() if name not in RESERVED}
         return {name: value for name, value in filled.items() if name in RESERVED} | {"meta": meta}
 
-    return _documents(path, ((line, record(cells)) for line, cells in rows))
+    return _documents(path, lambda: ((line, record(cells)) for line, cells in rows))
 
 
 def convert_jsonl(path: Path) -> Iterator[Converted]:
     """A document a line, from the keys `text` (or `content`), `title` and `id`.
 
     Metadata is what the object `meta` holds, and the object's other keys; of both, strings, numbers and booleans.
-    A line without an id takes its number for a key.
+    A line without an id takes its number for a key; "line 7" where another has the id 7.
 
     Raises:
         InvalidInput: a line is not a JSON object with a text, or two lines have one id.
     """
-    records = ((number, _object(path, number, line)) for number, line in enumerate(read_lines(path), 1) if line.strip())
-    return _documents(path, records)
+    return _documents(path, lambda: _objects(path))
 
 
 def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -95,6 +100,12 @@ def _number_reader(cells: list[str]) -> Callable[[str], Scalar]:
     return str
 
 
+def _objects(path: Path) -> Iterator[Record]:
+    for number, line in enumerate(read_lines(path), 1):
+        if line.strip():
+            yield number, _object(path, number, line)
+
+
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line, parse_constant=_refuse)
@@ -111,21 +122,46 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number that JSON knows")
 
 
-def _documents(path: Path, records: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[Converted]:
-    lines: dict[str, int] = {}  # of the keys so far
-    for line, record in records:
+def _documents(path: Path, read: Callable[[], Iterable[Record]]) -> Iterator[Converted]:
+    lines: dict[str, int] = {}  # of the ids so far
+    taken: set[str] | None = None
+    for line, record in read():
         document = _document(path, line, record)
         if document.key in lines:
             raise InvalidInput(
                 f"{path}: line {line} has the id '{document.key}' of line {lines[document.key]}; give each its own"
             )
-        lines[document.key] = line
-        yield document
+        if document.key:
+            lines[document.key] = line
+            yield document
+        else:
+            # Most files have ids or have none. Only where some are missing is everything read twice: the rows to come,
+            # too, keep their ids, and a document's key is the same at every run.
+            taken = _ids_like_lines(read()) if taken is None else taken
+            yield replace(document, key=_line_key(line, taken))
+
+
+def _ids_like_lines(records: Iterable[Record]) -> set[str]:
+    """The ids that the key of a row without one could be."""
+    ids = set()
+    with suppress(InvalidInput):  # of a row that cannot be read: the documents, too, end with it
+        for _, record in records:
+            if LINE_KEY.fullmatch(id_ := str(record.get("id", ""))):
+                ids.add(id_)
+    return ids
+
+
+def _line_key(line: int, taken: set[str]) -> str:
+    key = str(line)
+    while key in taken:
+        key = f"line {key}"
+    return key
 
 
 def _document(path: Path, line: int, record: dict[str, Any]) -> Converted:
+    """A row's document; its key is "" where it has no id."""
     source = next((name for name in TEXT_NAMES if name in record), TEXT_NAMES[0])
-    fields = {source: "", "title": None, "id": line, "meta": {}} | record
+    fields = {source: "", "title": None, "id": "", "meta": {}} | record
     for name, types, wanted in (
         (source, str, "a string"),
         ("title", str | None, "a string"),
@@ -136,4 +172,4 @@ def _document(path: Path, line: int, record: dict[str, Any]) -> Converted:
             raise InvalidInput(f"{path}: line {line}: '{name}' is {fields[name]!r:.40}, not {wanted}")
     text, title, key, meta = (fields.pop(name) for name in (source, "title", "id", "meta"))
     scalars = {name: value for name, value in {**fields, **meta}.items() if isinstance(value, str | int | float)}
-    return Converted(text=text, title=title or stem(path), meta=scalars, key=str(key) or str(line))
+    return Converted(text=text, title=title or stem(path), meta=scalars, key=str(key))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.convert import Converted
+from indexer.convert import Converted, convert
+from store.errors import InvalidInput
 from tests.indexer.converting import converted, refused, text_of
 
 
@@ -69,7 +70,7 @@ def test_jsonl(tmp_path: Path) -> None:
         ('{"text": "x", "meta": 5}', "line 2: 'meta' is 5, not an object"),
         ('{"text": "x", "id": 1.5}', "line 2: 'id' is 1.5, not a string or an integer"),
         ('{"text": "x", "y": NaN}', "NaN is not a number"),
-        ('{"text": "x", "id": "1"}', "line 2 has the id '1' of line 1"),
+        ('{"text": "x", "id": "1"}\n{"text": "y", "id": 1}', "line 3 has the id '1' of line 2"),
         ("[" * 100_000, "line 2 is not JSON"),
         ("\xff", "line 2 is not JSON"),
     ],
@@ -81,3 +82,23 @@ def test_bad_jsonl_is_refused(tmp_path: Path, line: str, reason: str) -> None:
 def test_an_empty_id_is_none(tmp_path: Path) -> None:
     [one, two] = converted(tmp_path / "a.jsonl", '{"id": "", "text": "One."}\n{"id": "0", "text": "Two."}\n')
     assert (one.key, two.key) == ("1", "0")
+
+
+def test_a_line_number_gives_way_to_an_id_before_or_after_it(tmp_path: Path) -> None:
+    rows = "".join(f"{id_},row {id_}\n" for id_ in ["1", "2", "3", "", "5", "6", ""])
+    documents = converted(tmp_path / "a.csv", f"id,text\n{rows}")
+    assert [document.key for document in documents] == ["1", "2", "3", "line 5", "5", "6", "8"]
+    lines: list[dict[str, object]] = [{"id": "line 3"}, {}, {}, {"id": 3}, {"id": 2}]
+    documents = converted(tmp_path / "a.jsonl", "\n".join(json.dumps({"text": "Text.", **line}) for line in lines))
+    assert [document.key for document in documents] == ["line 3", "line 2", "line line 3", "3", "2"]
+    assert documents == list(convert(tmp_path / "a.jsonl"))
+
+
+def test_lines_before_one_that_cannot_be_read_are_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        '{"text": "One."}\n{"id": 1, "text": "Two."}\nbroken\n{"id": 4}', encoding="utf-8"
+    )
+    documents = convert(tmp_path / "a.jsonl")
+    assert [next(documents).key, next(documents).key] == ["line 1", "1"]
+    with pytest.raises(InvalidInput, match="line 3 is not JSON"):
+        next(documents)
