@@ -107,7 +107,7 @@ def index_demo(collection: Collection, encoder: Encoder, progress: Progress) -> 
 
 
 def _index_source(collection: Collection, encoder: Encoder, source: Source, progress: Progress, report: Report) -> None:
-    if collection.sources().get(source.name) == source.fingerprint:
+    if collection.source_fingerprint(source.name) == source.fingerprint:
         report.unchanged += 1
         return
     stored = collection.fingerprints(source.name)

@@ -221,10 +221,10 @@ class Collection:
         with self.reading() as reading:
             return reading.passage_ids()
 
-    def sources(self) -> dict[str, str]:
-        """See `Reading.sources`."""
+    def source_fingerprint(self, source: str) -> str | None:
+        """See `Reading.source_fingerprint`."""
         with self.reading() as reading:
-            return reading.sources()
+            return reading.source_fingerprint(source)
 
     def source_names(self) -> list[str]:
         """See `Reading.source_names`."""

@@ -185,9 +185,10 @@ class Reading:
             known = self._remembered.state = CollectionState(self.generation, self.count(), int(passages))
         return known
 
-    def sources(self) -> dict[str, str]:
-        """Sources indexed to their end, with their fingerprints."""
-        return dict(self._connection.execute("SELECT source, fingerprint FROM sources"))
+    def source_fingerprint(self, source: str) -> str | None:
+        """The fingerprint with which a source was indexed to its end; None where it was not."""
+        row = self._connection.execute("SELECT fingerprint FROM sources WHERE source = ?", (source,)).fetchone()
+        return row and str(row[0])
 
     def source_names(self) -> list[str]:
         """Sources of documents, and those indexed to their end, without or with documents."""

@@ -40,7 +40,7 @@ def indexed(
         catalog = Catalog(index or Path(temporary), encoder.identity)
         try:
             collection = catalog.get(f"{name}-{checksum[:12]}", create=True)
-            if collection.sources().get(SOURCE) != checksum:
+            if collection.source_fingerprint(SOURCE) != checksum:
                 _fill(collection, texts, encoder, track)
                 collection.finish_source(SOURCE, checksum, [text.id for text in texts])
             yield collection

@@ -94,7 +94,7 @@ def test_deleting_by_a_filter_and_everything(collection: Collection) -> None:
     assert_views_agree(collection)
     collection.finish_source("", "v1", ["b", "c", "d"])
     assert collection.delete_all() == 3
-    assert (collection.documents(), collection.sources()) == ([], {})
+    assert (collection.documents(), collection.source_names()) == ([], [])
     assert_views_agree(collection)
 
 
@@ -164,13 +164,25 @@ def test_a_deleted_passages_number_is_never_used_again(collection: Collection) -
 def test_finishing_a_source_deletes_what_it_no_longer_holds(collection: Collection) -> None:
     collection.write([document(i, f"every letter {i}", source="letters.txt") for i in "abc"])
     collection.write([document("d", "every letter d", source="other.txt")])
-    assert collection.sources() == {}
+    assert collection.source_fingerprint("letters.txt") is None
     assert collection.finish_source("letters.txt", "v2", ["b"]) == 2
     assert [d.id for d in collection.documents()] == ["b", "d"]
-    assert collection.sources() == {"letters.txt": "v2"}
+    assert collection.source_fingerprint("letters.txt") == "v2"
     assert collection.finish_source("letters.txt", "v3", ["b"]) == 0
-    assert collection.sources() == {"letters.txt": "v3"}
+    assert collection.source_fingerprint("letters.txt") == "v3"
     assert_views_agree(collection)
+
+
+def test_a_sources_fingerprint_is_read_without_those_of_all_others(collection: Collection) -> None:
+    for number in range(100):
+        collection.finish_source(f"{number}.txt", f"v{number}", [])
+    with collection.reading() as reading:
+        steps: list[int] = []
+        reading._connection.set_progress_handler(lambda: steps.append(1), 1)  # after every step of SQLite's machine
+        assert reading.source_fingerprint("70.txt") == "v70"
+        assert 0 < len(steps) < 30
+        reading._connection.set_progress_handler(None, 1)
+    assert collection.source_fingerprint("100.txt") is None
 
 
 def test_deleting_a_source_deletes_its_documents(collection: Collection) -> None:
@@ -179,7 +191,7 @@ def test_deleting_a_source_deletes_its_documents(collection: Collection) -> None
     assert collection.delete_source("x") == 1
     assert collection.delete_source("x") == 0
     assert [d.id for d in collection.documents()] == ["b"]
-    assert collection.sources() == {}
+    assert collection.source_names() == ["y"]
     assert_views_agree(collection)
 
 
