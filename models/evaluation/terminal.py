@@ -29,10 +29,11 @@ def silently(steps: Sequence[Any], what: str) -> Iterable[Any]:  # noqa: ARG001
 def with_bars() -> Track:
     """A progress bar for each loop, on standard error."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import track
 
     console = Console(stderr=True)
-    return lambda steps, what: track(steps, what, console=console)
+    return lambda steps, what: track(steps, escape(what), console=console)
 
 
 def show(what: "RenderableType") -> None:
