@@ -55,6 +55,7 @@ class Catalog:
         opened = self._open.get(name)
         if opened is not None and opened.in_place:
             return opened
+        self._let_go()
         with self._opening[name]:
             opened = self._open.pop(name, None)
             if opened is None or not opened.in_place:
@@ -190,6 +191,12 @@ class Catalog:
         with WriterLock(self._data / name).held():
             self._check_there(name)  # another process may have deleted or renamed it meanwhile
             yield
+
+    def _let_go(self) -> None:
+        """Keep no collection open that was deleted or renamed elsewhere; what is being searched closes after that."""
+        for name, opened in list(self._open.items()):
+            if not opened.in_place:
+                self._open.pop(name, None)
 
     def _check_free(self, name: str) -> None:
         if self._exists(name):

@@ -1,7 +1,9 @@
 """All collections of a data directory, by name."""
 
+import gc
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -261,6 +263,16 @@ def test_what_is_no_collection_is_neither_renamed_nor_restored_over_nor_made_one
     assert kept.read_text() == "precious"
     assert sorted(one.name for one in (tmp_path / "data").iterdir()) == ["archive", "letters"]
     assert_views_agree(catalog.get("letters"))
+
+
+def test_what_was_deleted_elsewhere_does_not_stay_open(catalog: Catalog, tmp_path: Path) -> None:
+    left = weakref.ref(catalog.get("letters"))
+    elsewhere = Catalog(tmp_path / "data", ENCODER)
+    elsewhere.delete("letters")
+    elsewhere.close()
+    catalog.get("notes", create=True)
+    gc.collect()
+    assert left() is None
 
 
 def test_what_a_late_writer_left_is_in_nobodys_way(catalog: Catalog, tmp_path: Path) -> None:
