@@ -203,15 +203,15 @@ class Catalog:
             raise Conflict(f"there is a collection {name!r} already; choose another name, or delete that one first")
 
     def _check_vacant(self, name: str) -> None:
-        """Refuse a name that anything in the data directory has, such as a folder that is no collection.
-
-        A folder with a lock alone is what a writer leaves that came too late for a deletion.
-        """
+        """Refuse a name that anything in the data directory has, be it a collection or not."""
         self._check_free(name)
         self._check_no_other(name)
 
     def _check_no_other(self, name: str) -> None:
-        """Refuse a name that something else than a collection has, which a deletion would take along."""
+        """Refuse a name that something else than a collection has, which a deletion would take along.
+
+        A folder with a lock alone is what a writer leaves that came too late for a deletion.
+        """
         folder = self._data / name
         if not os.path.lexists(folder):
             return
