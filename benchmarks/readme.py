@@ -23,17 +23,16 @@ RETRIEVAL, PIPELINE, SHORTCUTS = ("retrieval-nfcorpus", "retrieval-squad"), "pip
 
 def figures() -> str:
     """What the README says."""
-    int8, fp32, fast, serving = (_load(name) for name in ("reader-int8", "reader-fp32", "reader-fast", "serving"))
+    base, fast, serving = (_load(name) for name in ("reader-base", "reader-fast", "serving"))
     rows = [
-        "| question set | questions | `base` EM | `base` F1 | in fp32 F1 | `fast` EM | `fast` F1 |",
-        "|---|---|---|---|---|---|---|",
+        "| question set | questions | `base` EM | `base` F1 | `fast` EM | `fast` F1 |",
+        "|---|---|---|---|---|---|",
     ]
-    for file, scores in int8["files"].items():
-        whole, quick = fp32["files"].get(file), fast["files"][file]
+    for file, scores in base["files"].items():
+        quick = fast["files"][file]
         name = Path(file).name.removesuffix(".gz").removesuffix(".json")
-        unquantized = f"{whole['f1']:.1f}" if whole else "–"
         rows.append(
-            f"| {name} | {scores['n']:,} | {scores['em']:.1f} | {scores['f1']:.1f} | {unquantized} "
+            f"| {name} | {scores['n']:,} | {scores['em']:.1f} | {scores['f1']:.1f} "
             f"| {quick['em']:.1f} | {quick['f1']:.1f} |"
         )
     latency = serving["latency_ms"]

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Semaphore
 
 import numpy as np
 import onnxruntime as ort
@@ -40,6 +41,7 @@ class OnnxNetwork:
             raise Damaged(f"ONNX Runtime cannot load {path}: {error}") from error
         self._inputs = {node.name for node in self._session.get_inputs()}
         self._workers = ThreadPoolExecutor(threads or cores(), thread_name_prefix=path.parent.name)
+        self._free = Semaphore(threads or cores())  # a row that is run for its own thread takes a core, too
 
     def run(self, rows: Sequence[tuple[Ids, Ids]]) -> list[Outputs]:
         """The network's outputs for (ids, token types) rows, in order."""
@@ -60,7 +62,8 @@ class OnnxNetwork:
 
     def _run(self, ids: Ids, types: Ids) -> Outputs:
         feed = {"input_ids": ids[None], "attention_mask": np.ones_like(ids)[None], "token_type_ids": types[None]}
-        outputs = self._session.run(None, {name: feed[name] for name in self._inputs})
+        with self._free:
+            outputs = self._session.run(None, {name: feed[name] for name in self._inputs})
         return [output[0] for output in outputs]
 
 

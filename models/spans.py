@@ -45,6 +45,17 @@ def answer_odds(start_logits: Logits, end_logits: Logits, window: Window) -> flo
     return float(sum(np.logaddexp.reduce(some[logits]) - some[0] for some in (start_logits, end_logits)))
 
 
+def with_closer_look(logits: Logits, window: Window, closer_logits: Logits, closer: Window) -> Logits:
+    """A window's logits (length,) over its null logit; of the tokens that `closer` holds too, the mean of both windows'
+    logits, each over its own null logit."""
+    first = max(window.first, closer.first)
+    end = max(first, min(window.first + window.count, closer.first + closer.count))
+    here, there = (slice(w.at + first - w.first, w.at + end - w.first) for w in (window, closer))
+    over_null: Logits = logits - logits[0]
+    over_null[here] = (over_null[here] + closer_logits[there] - closer_logits[0]) / 2
+    return over_null
+
+
 def best_spans(
     start_logits: Logits,
     end_logits: Logits,

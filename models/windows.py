@@ -149,24 +149,24 @@ def cut(
             f"{len(question)} tokens; choose max_length > {template.size + len(question)} and doc_stride >= 1"
         )
     step = min(doc_stride, room)
-    head = np.concatenate([template.before, question, template.between]).astype(np.int64)
-    tail = np.array(template.after, dtype=np.int64)
-    head_types = np.repeat(template.types[:3], [len(template.before), len(question), len(template.between)])
     windows: list[Window] = []
     first = 0
     while first < len(passage):
-        part = passage.ids[first : first + room]
-        part_types = np.repeat(template.types[3:], [len(part), len(tail)])
-        windows.append(
-            Window(
-                ids=np.concatenate([head, part, tail]),
-                types=np.concatenate([head_types, part_types]),
-                at=len(head),
-                first=first,
-                count=len(part),
-            )
-        )
-        if first + len(part) == len(passage):
+        windows.append(window_of(template, question, passage, first, min(first + room, len(passage))))
+        if first + windows[-1].count == len(passage):
             break
         first += step
     return windows
+
+
+def window_of(template: PairTemplate, question: NDArray[np.int64], passage: Passage, first: int, end: int) -> Window:
+    """The window of the passage's tokens [first, end)."""
+    head = np.concatenate([template.before, question, template.between]).astype(np.int64)
+    sizes = [len(template.before), len(question), len(template.between), end - first, len(template.after)]
+    return Window(
+        ids=np.concatenate([head, passage.ids[first:end], np.array(template.after, dtype=np.int64)]),
+        types=np.repeat(template.types, sizes),
+        at=len(head),
+        first=first,
+        count=end - first,
+    )

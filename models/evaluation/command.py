@@ -37,6 +37,10 @@ def evaluate_reader(
     doc_stride: Annotated[
         int | None, typer.Option(min=1, help="Passage tokens between two windows' starts, not the card's.")
     ] = None,
+    closer_look: Annotated[
+        int | None,
+        typer.Option(min=0, help="Tokens beside the best span in its second reading, not the card's; 0 for none."),
+    ] = None,
     limit: Limit = None,
     predictions: Annotated[Path | None, typer.Option(help="Write each question's answer here, as JSONL.")] = None,
     json_out: JsonOut = None,
@@ -46,7 +50,7 @@ def evaluate_reader(
     from models.artifact import load_artifact
     from models.evaluation.reader_report import evaluate_files, table
 
-    chosen = {"max_length": max_length, "doc_stride": doc_stride}
+    chosen = {"max_length": max_length, "doc_stride": doc_stride, "closer_look": closer_look}
     with errors_shown("lector evaluate reader"):
         check_outputs(predictions, json_out)
         report = evaluate_files(

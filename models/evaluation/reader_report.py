@@ -58,7 +58,7 @@ def evaluate_files(
     report: dict[str, Any] = {
         "reader": card.name,
         "sha256": artifact.checksum,
-        "settings": {"max_length": used.max_length, "doc_stride": used.doc_stride},
+        "settings": {name: getattr(used, name) for name in ("max_length", "doc_stride", "closer_look")},
         "files": {},
     }
     with ExitStack() as stack:

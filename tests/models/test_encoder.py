@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from models.artifact import load_artifact
 from models.encoder import Encoder
-from models.network import OnnxNetwork
 from tests.models.texts import texts
 
 SENTENCES = ["The keeper left the island in 1968.", "Rye bread rests for twenty hours.", "", "日本語 😀", "the " * 90]
@@ -52,20 +51,3 @@ def test_similar_texts_are_nearer_than_different_ones(encoder: Encoder) -> None:
 def test_the_encoder_is_identified_by_its_networks_checksum(encoder: Encoder) -> None:
     assert encoder.identity.checksum == load_artifact("encoder", "encoder").checksum
     assert encoder.identity.dimension == encoder.settings.dimension == 384
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_a_row_does_not_depend_on_the_rows_beside_it(threads: int) -> None:
-    network = OnnxNetwork(load_artifact("base", "reader").model_path, threads)
-    rng = np.random.default_rng(0)
-    rows = [
-        (rng.integers(1000, 20_000, size=length), np.zeros(length, dtype=np.int64)) for length in (5, 90, 1, 33, 33)
-    ]
-    together = network.run(rows)
-    for row, outputs in zip(rows, together, strict=True):
-        (alone,) = network.run([row])
-        assert len(alone) == len(outputs) == 2
-        for one, other in zip(alone, outputs, strict=True):
-            assert one.shape == (len(row[0]),)
-            np.testing.assert_array_equal(one, other)
-    assert network.run([]) == []

@@ -1,6 +1,7 @@
 """The reader with a toy network that looks for marked words, and with the shipped one."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,69 @@ def test_what_is_not_asked_for_is_not_read(tokenizer: Tokenizer) -> None:
     assert read > 2, "the long passage has several windows"
     reading.close()
     assert len(seen) == read
+
+
+CLOSE = ReaderSettings(max_length=64, max_answer_tokens=2, closer_look=4)
+
+
+def changing_its_mind(
+    tokenizer: Tokenizer, first: dict[str, float], closer: dict[str, float]
+) -> tuple[Reader, list[Window]]:
+    """A reader whose network scores words otherwise in windows of at most 24 tokens, and the windows it has seen."""
+    readers = [looking_for(tokenizer, scores, CLOSE) for scores in (first, closer)]
+    seen: list[Window] = []
+
+    def network(windows: Sequence[Window]) -> Iterator[tuple[Logits, Logits]]:
+        for window in windows:
+            seen.append(window)
+            yield from readers[len(window) <= 24]._network([window])
+
+    return Reader(tokenizer, network, CLOSE), seen
+
+
+FAR = "tall " * 20
+NEAR = f"{FAR}red or blue house {FAR}green house"
+
+
+def test_the_best_span_is_read_again_with_its_nearest_surroundings_and_both_readings_count(
+    tokenizer: Tokenizer,
+) -> None:
+    first = {"red": 4.0, "blue": 3.0, "green": 2.0}
+    reader, seen = changing_its_mind(tokenizer, first, {"red": 0.0, "blue": 6.0, "green": 50.0})
+    (spans,) = reader.read("What?", [NEAR])
+    assert [(NEAR[s.start : s.end], s.score) for s in spans[:3]] == [("blue", 9.0), ("red", 4.0), ("green", 4.0)]
+    whole, closer = seen
+    words = [tokenizer.id_to_token(int(i)) for i in closer.ids[closer.at : closer.at + closer.count]]
+    assert words == ["tall", "tall", "tall", "tall", "red", "or", "blue", "house", "tall"]
+    assert closer.ids[: closer.at].tolist() == whole.ids[: whole.at].tolist(), "the same question"
+
+
+def test_in_every_window_that_holds_the_surroundings_both_readings_count(tokenizer: Tokenizer) -> None:
+    passage = "tall " * 50 + "red house " + "tall " * 50
+    reader, seen = changing_its_mind(tokenizer, {"red": 4.0}, {"red": 1.0})
+    reader.settings = replace(CLOSE, doc_stride=20)
+    (spans,) = reader.read("What?", [passage])
+    holding = [w for w in seen if tokenizer.token_to_id("red") in w.ids and len(w) > 24]
+    assert len(holding) > 1
+    assert (passage[spans[0].start : spans[0].end], spans[0].score) == ("red", 5.0)
+
+
+@pytest.mark.parametrize(
+    ("score", "passage", "around"),
+    [
+        (-2.1, NEAR, 4),  # a margin below the bound
+        (4.0, "a red house", 4),  # nothing further away that could be left out
+        (4.0, NEAR, 0),
+    ],
+)
+def test_what_a_closer_look_would_not_help_is_read_once(
+    tokenizer: Tokenizer, score: float, passage: str, around: int
+) -> None:
+    reader, seen = changing_its_mind(tokenizer, {"red": score}, {"red": score})
+    reader.settings = replace(CLOSE, closer_look=around)
+    (spans,) = reader.read("What?", [passage])
+    assert spans[0].score == pytest.approx(2 * score)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("name", ["base", "fast"])

@@ -61,7 +61,7 @@ def test_the_command_writes_a_report_and_a_line_for_each_question(tmp_path: Path
     found = json.loads(report.read_text())
     assert found["reader"] == "base"
     assert found["sha256"] == load_artifact("base", "reader").checksum
-    assert found["settings"] == {"max_length": 384, "doc_stride": 128}
+    assert found["settings"] == {"max_length": 384, "doc_stride": 128, "closer_look": 48}
     scores = found["files"][str(halls)]
     assert {"n", "em", "f1", "by"} == set(scores)
     assert scores["by"] == {"question type": {"when": scores_of(scores)}, "answer length": {"1": scores_of(scores)}}
@@ -91,11 +91,11 @@ def test_windows_may_be_others_than_the_card_s(tmp_path: Path) -> None:
     path = tmp_path / "long.json"
     path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}), encoding="utf-8")
     report = evaluate_files([path], load_artifact("base", "reader"), settings={"max_length": 128, "doc_stride": 64})
-    assert report["settings"] == {"max_length": 128, "doc_stride": 64}
+    assert report["settings"] == {"max_length": 128, "doc_stride": 64, "closer_look": 48}
     scores = report["files"][str(path)]
     assert scores["by"]["answer position"] == {"last quarter": {"n": 1, "em": 100.0, "f1": 100.0}}
     whole = evaluate_files([path], load_artifact("base", "reader"), settings={"max_length": 512})
-    assert whole["settings"] == {"max_length": 512, "doc_stride": 128}
+    assert whole["settings"] == {"max_length": 512, "doc_stride": 128, "closer_look": 48}
     assert "answer position" not in whole["files"][str(path)]["by"]
 
 

@@ -9,8 +9,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from models.spans import Span, answer_odds, best_spans, close_quotes, drop_overlaps, null_score
-from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize
+from models.spans import Span, answer_odds, best_spans, close_quotes, drop_overlaps, null_score, with_closer_look
+from models.windows import PairTemplate, Passage, Window, cut, question_ids, tokenize, window_of
 from tests.models.texts import texts
 
 
@@ -94,6 +94,29 @@ def test_words_are_whole_in_code_points(tokenizer: Tokenizer, text: str, words: 
     if text.startswith("한"):  # conjoining letters of one syllable may be one word or several
         found, words = found[:1], words[:1]
     assert found == words
+
+
+@given(
+    count=st.integers(2, 40), stride=st.integers(1, 20), first=st.integers(0, 39), size=st.integers(1, 40), seed=SEEDS
+)
+def test_logits_are_over_their_null_and_mixed_token_by_token(
+    count: int, stride: int, first: int, size: int, seed: int
+) -> None:
+    whole = np.ones(count, dtype=np.bool_)
+    passage = Passage(np.arange(count), np.zeros((count, 2), dtype=np.int64), whole, whole)
+    template = PairTemplate(before=(1,), between=(2,), after=(3,), types=(0, 0, 0, 1, 1))
+    question = np.array([7], dtype=np.int64)
+    closer = window_of(template, question, passage, min(first, count - 1), min(first + size, count))
+    rng = np.random.default_rng(seed)
+    closer_logits = rng.normal(size=len(closer)).astype(np.float32)
+    for window in cut(template, question, passage, 12, stride):
+        logits = rng.normal(size=len(window)).astype(np.float32)
+        mixed = with_closer_look(logits, window, closer_logits, closer)
+        for position, value in enumerate(logits - logits[0]):
+            token = position - window.at + window.first
+            inside = 0 <= position - window.at < window.count and closer.first <= token < closer.first + closer.count
+            other = closer_logits[closer.at + token - closer.first] - closer_logits[0] if inside else value
+            assert mixed[position] == pytest.approx((value + other) / 2, abs=1e-6)
 
 
 @given(text=texts())
