@@ -9,8 +9,8 @@ import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
-from threading import Semaphore
 
 import numpy as np
 import onnxruntime as ort
@@ -40,30 +40,32 @@ class OnnxNetwork:
         except Exception as error:  # ONNX Runtime raises bare classes of its own, without a common base
             raise Damaged(f"ONNX Runtime cannot load {path}: {error}") from error
         self._inputs = {node.name for node in self._session.get_inputs()}
-        self._workers = ThreadPoolExecutor(threads or cores(), thread_name_prefix=path.parent.name)
-        self._free = Semaphore(threads or cores())  # a row that is run for its own thread takes a core, too
+        self._threads = threads or cores()
+        self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix=path.parent.name)
 
     def run(self, rows: Sequence[tuple[Ids, Ids]]) -> list[Outputs]:
         """The network's outputs for (ids, token types) rows, in order."""
         return list(self.stream(rows))
 
     def stream(self, rows: Sequence[tuple[Ids, Ids]]) -> Generator[Outputs]:
-        """`run`, each row as soon as it is there. Once the iterator is closed, rows not yet begun are left alone."""
-        if len(rows) == 1:
-            yield self._run(*rows[0])
-            return
-        waiting = deque(self._workers.submit(self._run, *row) for row in rows)
+        """`run`, each row as soon as it is there. Once the iterator is closed, rows not yet begun are left alone.
+
+        Only one row more than there are threads is under way, so that what else is asked meanwhile need not wait for all.
+        """
+        rest = iter(rows)
+        waiting = deque(self._workers.submit(self._run, *row) for row in islice(rest, self._threads + 1))
         try:
             while waiting:
-                yield waiting.popleft().result()
+                outputs = waiting.popleft().result()
+                waiting.extend(self._workers.submit(self._run, *row) for row in islice(rest, 1))
+                yield outputs
         finally:
             for row in waiting:
                 row.cancel()
 
     def _run(self, ids: Ids, types: Ids) -> Outputs:
         feed = {"input_ids": ids[None], "attention_mask": np.ones_like(ids)[None], "token_type_ids": types[None]}
-        with self._free:
-            outputs = self._session.run(None, {name: feed[name] for name in self._inputs})
+        outputs = self._session.run(None, {name: feed[name] for name in self._inputs})
         return [output[0] for output in outputs]
 
 

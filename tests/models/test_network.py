@@ -32,17 +32,19 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(threads: int) -> None:
 
 
 class Watched:
-    """A session that knows the most rows that were run at one time."""
+    """A session that knows how many rows were run, and the most at one time."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
         self._lock = Lock()
         self._now = 0
         self.most = 0
+        self.runs = 0
 
     def run(self, *arguments: Any) -> Any:
         with self._lock:
             self._now += 1
+            self.runs += 1
             self.most = max(self.most, self._now)
         time.sleep(0.01)  # so that rows meet that could
         outputs = self._session.run(*arguments)
@@ -52,10 +54,22 @@ class Watched:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_single_row_that_is_run_beside_a_stream_takes_one_of_its_cores(threads: int) -> None:
+def test_rows_that_are_run_beside_a_stream_take_no_further_core(threads: int) -> None:
     running = network(threads)
     watched = Watched(running._session)
     running._session = watched
     for _ in running.stream(ROWS * 3):
         running.run(ROWS[:1])
     assert watched.most == threads
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_row_that_is_run_beside_a_stream_does_not_wait_for_the_rest_of_it(threads: int) -> None:
+    running = network(threads)
+    watched = Watched(running._session)
+    running._session = watched
+    stream = running.stream(ROWS * 8)
+    next(stream)
+    running.run(ROWS[:1])
+    assert watched.runs <= threads + 3
+    stream.close()
