@@ -50,7 +50,7 @@ class OnnxNetwork:
     def stream(self, rows: Sequence[tuple[Ids, Ids]]) -> Generator[Outputs]:
         """`run`, each row as soon as it is there. Once the iterator is closed, rows not yet begun are left alone.
 
-        Only one row more than there are threads is under way, so that what else is asked meanwhile need not wait for all.
+        Only one row more than there are threads is under way, so that what is asked meanwhile need not wait for all.
         """
         rest = iter(rows)
         waiting = deque(self._workers.submit(self._run, *row) for row in islice(rest, self._threads + 1))
