@@ -28,7 +28,7 @@ class ReaderSettings:
     doc_stride: int = 128
     max_answer_tokens: int = 30
     spans_per_passage: int = 5
-    closer_look: int = 48  # on either side of a passage's best span, which is read again with no more; 0 reads once
+    closer_look: int = 48  # on either side of a passage's best span where it is read again; 0 reads once
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,6 @@ class _Task:
     text: str
     passage: Passage
     windows: list[Window]
-
-
-Reading = tuple[Window, Logits, Logits]  # a window with its start and end logits
 
 
 class Reader:
@@ -89,15 +86,15 @@ class Reader:
             closer = self._closer(task, spans)
             if closer:
                 ((starts, ends),) = self._network([closer])
-                mixed = [
+                readings = [
                     (window, with_closer_look(s, window, starts, closer), with_closer_look(e, window, ends, closer))
                     for window, s, e in readings
                 ]
-                spans = self._best(task, mixed)
+                spans = self._best(task, readings)
             best = spans[: self.settings.spans_per_passage]
             yield [replace(span, coverage=coverage(task.words, task.text, span.start, span.end)) for span in best]
 
-    def _best(self, task: _Task, readings: Sequence[Reading]) -> list[Span]:
+    def _best(self, task: _Task, readings: Sequence[tuple[Window, Logits, Logits]]) -> list[Span]:
         """The best spans of all windows together, best first and without overlaps."""
         longest = self.settings.max_answer_tokens
         found = [
@@ -108,10 +105,9 @@ class Reader:
         return drop_overlaps(found)
 
     def _closer(self, task: _Task, spans: Sequence[Span]) -> Window | None:
-        """A narrower window around the best span, if it is likely enough.
+        """A narrower window around the best span; None where that is unlikely, or fills its window already.
 
-        What a network makes of an answer, and of whether it is one, depends on what else the window holds; read with
-        its nearest surroundings alone the question is put again, and the mean of both is better than either.
+        What a network makes of an answer depends on what else its window holds: the mean of both is better than either.
         """
         around = self.settings.closer_look
         if not around or not spans or spans[0].score < CLOSER_FROM:
