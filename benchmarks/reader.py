@@ -62,7 +62,7 @@ class Plan:
 
 
 def entries_for(readers: Sequence[str], peer_model: Path | None) -> list[Entry]:
-    """The artifacts, and both peers if there are weights for them.
+    """The artifacts, the first of them also with an early exit, and both peers if there are weights for them.
 
     Raises:
         NotFound, Damaged: as of `load_artifact`.
@@ -71,9 +71,11 @@ def entries_for(readers: Sequence[str], peer_model: Path | None) -> list[Entry]:
     entries = []
     for source in readers:
         artifact = load_artifact(source, "reader")
-        entries.append(Entry(f"{artifact.folder.resolve().name} ({artifact.card.precision})", "lector", source))
+        name = f"{artifact.folder.resolve().name} ({artifact.card.precision})"
+        entries.append(Entry(name, "lector", source))
     if len({entry.name for entry in entries}) < len(entries):
         raise InvalidInput(f"{', '.join(readers)}: two readers have the same name and precision; rename a directory")
+    entries.insert(1, Entry(f"{entries[0].name}, early exit", "lector-early-exit", entries[0].source))
     if peer_model is not None:
         if not (peer_model / "config.json").is_file():
             raise InvalidInput(f"{peer_model} is no Hugging Face model; give a directory with a config.json")

@@ -9,7 +9,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-Kind = Literal["lector", "haystack", "torch"]
+Kind = Literal["lector", "lector-early-exit", "haystack", "torch"]
+LECTOR: tuple[Kind, ...] = ("lector", "lector-early-exit")
 
 BEST = 20  # start and end positions of a window that the plain loop combines, as the usual examples do
 MAX_LENGTH, OVERLAP, MAX_ANSWER_TOKENS = 384, 128, 30
@@ -27,13 +28,20 @@ class Subject(Protocol):
 
 def load_subject(kind: Kind, source: str, threads: int) -> Subject:
     """Load a reader to run on so many threads."""
-    kinds: dict[Kind, type[Any]] = {"lector": LectorSubject, "haystack": HaystackSubject, "torch": TorchSubject}
+    kinds: dict[Kind, type[Any]] = {
+        "lector": LectorSubject,
+        "lector-early-exit": EarlyExitSubject,
+        "haystack": HaystackSubject,
+        "torch": TorchSubject,
+    }
     subject: Subject = kinds[kind](source, threads)
     return subject
 
 
 class LectorSubject:
     """An artifact, ranking by calibrated confidence as the pipeline does; `by_margin` is the reader's own ranking."""
+
+    _early_exit = False
 
     def __init__(self, source: str, threads: int) -> None:
         from models.artifact import load_artifact
@@ -45,19 +53,31 @@ class LectorSubject:
         self._calibration = Calibration(artifact.card.calibration)
 
     def answer(self, question: str, texts: Sequence[str], scores: Sequence[float] | None) -> dict[str, str]:
-        from models.answers import merge
-        from models.confidence import standings
+        from models.judging import read_and_judge
 
-        spans = self._reader.read(question, texts)
-        candidates = merge(texts, [(str(number), 0) for number in range(len(texts))], spans)
-        if not candidates:
+        homes = [(str(number), 0) for number in range(len(texts))]
+        judged = read_and_judge(
+            self._reader,
+            self._calibration,
+            question,
+            texts,
+            homes,
+            scores or [None] * len(texts),
+            early_exit=self._early_exit,
+        )
+        if not judged.candidates:
             return {"answer": "", "by_margin": ""}
-        by_margin = candidates[0].text
+        by_margin = judged.candidates[0].text
         if scores is None:
             return {"answer": by_margin, "by_margin": by_margin}
-        confidences, _ = self._calibration.judge(candidates, standings(scores))
-        first = max(range(len(candidates)), key=confidences.__getitem__)
-        return {"answer": candidates[first].text, "by_margin": by_margin}
+        first = max(range(len(judged.candidates)), key=judged.confidences.__getitem__)
+        return {"answer": judged.candidates[first].text, "by_margin": by_margin}
+
+
+class EarlyExitSubject(LectorSubject):
+    """The same, which reads no further than the first answer needs."""
+
+    _early_exit = True
 
 
 class HaystackSubject:
@@ -133,5 +153,5 @@ def disk_mb(kind: Kind, source: str) -> float:
     """What a reader's directory takes on disk, in MB; what is not weights or tokenizer is little."""
     from models.artifact import load_artifact
 
-    folder = load_artifact(source, "reader").folder if kind == "lector" else Path(source)
+    folder = load_artifact(source, "reader").folder if kind in LECTOR else Path(source)
     return round(sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / 1e6, 1)

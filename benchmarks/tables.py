@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import IN_SERVICE
+from benchmarks.subjects import LECTOR
 
 
 def reader_table(report: dict[str, Any]) -> str:
@@ -57,7 +58,7 @@ def most_threads(report: dict[str, Any]) -> str:
 
 
 def plot(report: dict[str, Any], path: Path) -> None:
-    """F1 with retrieved passages against latency and against size on disk, one point a subject."""
+    """F1 with retrieved passages against the time these take and against size on disk, one point a subject."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -66,11 +67,11 @@ def plot(report: dict[str, Any], path: Path) -> None:
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True)
     for number, subject in enumerate(report["subjects"]):
-        latency = subject["threads"][threads]["latency_ms"][IN_SERVICE]["p50"]
-        marker = "o" if subject["kind"] == "lector" else "s"
+        latency = subject["open"]["latency_ms"]["p50"]
+        marker = "o" if subject["kind"] in LECTOR else "s"
         for axes, x in ((left, latency), (right, subject["disk_mb"])):
             axes.scatter(x, subject["open"]["f1"], marker=marker, color=f"C{number}", label=subject["name"], s=60)
-    for axes, label in ((left, f"ms a question, ten passages of 160 tokens, {threads} threads"), (right, "MB on disk")):
+    for axes, label in ((left, f"ms a question (median), {threads} threads"), (right, "MB on disk")):
         axes.set_xlabel(label)
         axes.set_xlim(left=0)
         axes.grid(visible=True, alpha=0.3)

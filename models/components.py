@@ -1,8 +1,8 @@
 """Lector's retrievers and reader as Haystack components, for pipelines of one's own.
 
-Thin wrappers: the arithmetic is that of `models.retrieval`, `models.answers` and `models.confidence`, and a pipeline of
-these gives the same answers as the HTTP service. The service itself does without: `haystack` imports torch wherever
-torch is installed, and copies every input of every component.
+Thin wrappers: the arithmetic is that of `models.retrieval` and `models.judging`, and a pipeline of these gives the same
+answers as the HTTP service. The service itself does without: `haystack` imports torch wherever torch is installed, and
+copies every input of every component.
 """
 
 import os
@@ -13,10 +13,10 @@ os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "false")  # haystack reads i
 import numpy as np
 from haystack import Document, ExtractedAnswer, Pipeline, component, default_from_dict, default_to_dict
 
-from models.answers import merge
 from models.artifact import load_artifact
-from models.confidence import Calibration, kept, standings
+from models.confidence import Calibration, kept
 from models.document_store import LectorDocumentStore
+from models.judging import read_and_judge
 from models.pipeline import check_question
 from models.reader import Reader, open_reader
 from models.retrieval import Retrieved, RetrieverName, retrieve
@@ -115,13 +115,23 @@ class LectorReader:
     """Verbatim spans from any Haystack documents, with calibrated confidences."""
 
     def __init__(
-        self, reader: str = "base", top_k: int = 3, min_confidence: float | None = None, threads: int = 0
+        self,
+        reader: str = "base",
+        top_k: int = 3,
+        min_confidence: float | None = None,
+        threads: int = 0,
+        early_exit: bool = False,
     ) -> None:
-        """A shipped reader's name or a model's directory; `min_confidence` None refuses where no answer is likelier."""
+        """A shipped reader's name or a model's directory; `min_confidence` None refuses where no answer is likelier.
+
+        `early_exit` stops reading once no document that is left can change the first answer, if they come by falling
+        score.
+        """
         self.reader = reader
         self.top_k = top_k
         self.min_confidence = min_confidence
         self.threads = threads
+        self.early_exit = early_exit
         self._reader: Reader | None = None
 
     def warm_up(self) -> None:
@@ -133,7 +143,12 @@ class LectorReader:
 
     def to_dict(self) -> dict[str, Any]:
         return default_to_dict(
-            self, reader=self.reader, top_k=self.top_k, min_confidence=self.min_confidence, threads=self.threads
+            self,
+            reader=self.reader,
+            top_k=self.top_k,
+            min_confidence=self.min_confidence,
+            threads=self.threads,
+            early_exit=self.early_exit,
         )
 
     @component.output_types(answers=list[ExtractedAnswer], no_answer_confidence=float)
@@ -145,19 +160,21 @@ class LectorReader:
         self.warm_up()
         assert self._reader is not None
         texts = [document.content or "" for document in documents]
-        spans = self._reader.read(check_question(query), texts)
         homes = [_home(document) for document in documents]
-        candidates = merge(texts, homes, spans)
-        confidences, no_answer = self._calibration.judge(candidates, standings([d.score for d in documents]))
+        scores = [document.score for document in documents]
+        question = check_question(query)
+        judged = read_and_judge(
+            self._reader, self._calibration, question, texts, homes, scores, early_exit=self.early_exit
+        )
         answers = []
-        for i in kept(confidences, no_answer, self.min_confidence)[: top_k or self.top_k]:
-            place = candidates[i].best
+        for i in kept(judged.confidences, judged.no_answer_confidence, self.min_confidence)[: top_k or self.top_k]:
+            place = judged.candidates[i].best
             within = ExtractedAnswer.Span(place.start - homes[place.passage][1], place.end - homes[place.passage][1])
             answers.append(
                 ExtractedAnswer(
                     query=query,
-                    score=confidences[i],
-                    data=candidates[i].text,
+                    score=judged.confidences[i],
+                    data=judged.candidates[i].text,
                     document=documents[place.passage],
                     context=texts[place.passage],
                     document_offset=within,
@@ -165,14 +182,14 @@ class LectorReader:
                     meta={"document_id": place.document, "start": place.start, "end": place.end, "margin": place.score},
                 )
             )
-        return {"answers": answers, "no_answer_confidence": no_answer}
+        return {"answers": answers, "no_answer_confidence": judged.no_answer_confidence}
 
 
 _RETRIEVERS = {"sparse": LectorSparseRetriever, "dense": LectorDenseRetriever, "hybrid": LectorHybridRetriever}
 
 
 def build_pipeline(settings: Settings, collection: str = "default") -> Pipeline:
-    """A Haystack pipeline of `retriever` and `reader` that answers as the service does.
+    """A Haystack pipeline of `retriever` and `reader` that answers as the service does, but knows no `budget_ms`.
 
     Run it with `{"retriever": {"query": q}, "reader": {"query": q}}`. From YAML, Haystack loads it where this module is
     trusted: `Pipeline.loads(text, allowed_modules=["models.components"])`.
@@ -187,7 +204,9 @@ def build_pipeline(settings: Settings, collection: str = "default") -> Pipeline:
         per_document=settings.per_document,
     )
     pipeline.add_component("retriever", retriever)
-    reader = LectorReader(settings.reader, settings.top_k, settings.min_confidence, settings.threads)
+    reader = LectorReader(
+        settings.reader, settings.top_k, settings.min_confidence, settings.threads, settings.early_exit
+    )
     pipeline.add_component("reader", reader)
     pipeline.connect("retriever.documents", "reader.documents")
     return pipeline

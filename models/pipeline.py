@@ -4,21 +4,20 @@ import json
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
 from cachetools import LRUCache
 
-from models.answers import Candidate, Place, merge
+from models.answers import Candidate, Place
 from models.artifact import load_artifact
-from models.confidence import Calibration, kept, standings
+from models.confidence import Calibration, kept
 from models.encoder import Encoder
+from models.judging import read_and_judge
 from models.reader import Reader, open_reader
 from models.retrieval import Retrieved, RetrieverName, retrieve
 from models.settings import Settings
-from models.spans import Span
 from store.collection import Collection
 from store.errors import InvalidInput
 from store.reading import CollectionState
@@ -138,46 +137,28 @@ class QuestionAnswerer:
         found = retrieval.passages
         reading = time.perf_counter()
         deadline = None if budget_ms is None else began + budget_ms / 1000
-        candidates, read, whole = self._read(question, found, deadline, early_exit)
-        confidences, no_answer = self.calibration.judge(candidates, standings([r.score for r in found]))
-        shown = kept(confidences, no_answer, min_confidence)[:top_k]
-        answers = tuple(_answer(candidates[i], confidences[i], found) for i in shown)
+        judged = read_and_judge(
+            self.reader,
+            self.calibration,
+            question,
+            [r.passage.text for r in found],
+            [(r.passage.document.id, r.passage.start) for r in found],
+            [r.score for r in found],
+            early_exit=early_exit,
+            deadline=deadline,
+        )
+        shown = kept(judged.confidences, judged.no_answer_confidence, min_confidence)[:top_k]
+        answers = tuple(_answer(judged.candidates[i], judged.confidences[i], found) for i in shown)
         read_ms = 1000 * (time.perf_counter() - reading)
         total_ms = 1000 * (time.perf_counter() - began)
         timings = Timings(retrieval.encode_ms, retrieval.retrieve_ms, read_ms, total_ms)
+        no_answer, read = judged.no_answer_confidence, judged.passages_read
         outcome = Outcome(question, answers, no_answer, read, retrieval.state, timings)
-        lasting = whole and retrieval.up_to_date and retrieval.state.generation == generation
+        lasting = judged.whole and retrieval.up_to_date and retrieval.state.generation == generation
         if settings.cache and lasting:
             with self._cache_lock:
                 self._cache[key] = outcome
         return outcome
-
-    def _read(
-        self, question: str, found: Sequence[Retrieved], deadline: float | None, early_exit: bool
-    ) -> tuple[list[Candidate], int, bool]:
-        """The candidates of the passages that were read, how many these are, and whether it was not time that ended
-        the reading."""
-        texts = [r.passage.text for r in found]
-        places = [(r.passage.document.id, r.passage.start) for r in found]
-        standing = standings([r.score for r in found])
-        spans: list[list[Span]] = []
-        whole = True
-        with closing(self.reader.stream(question, texts)) as reading:
-            for spans_of_passage in reading:
-                spans.append(spans_of_passage)
-                if early_exit and self.calibration.settled(_merged(texts, places, spans), standing, len(spans)):
-                    break
-                whole = deadline is None or len(spans) == len(found) or time.perf_counter() < deadline
-                if not whole:
-                    break
-        return _merged(texts, places, spans), len(spans), whole
-
-
-def _merged(
-    texts: Sequence[str], places: Sequence[tuple[str, int]], spans: Sequence[Sequence[Span]]
-) -> list[Candidate]:
-    """The candidates of the passages that have been read, which are the first of all."""
-    return merge(texts[: len(spans)], places[: len(spans)], spans)
 
 
 def check_question(question: str) -> str:

@@ -17,7 +17,9 @@ from models.windows import PairTemplate, Passage, Window, cut, question_ids, tok
 Network = Callable[[Sequence[Window]], Iterable[tuple[Logits, Logits]]]
 
 SPANS_OF_WINDOW = 20  # looked at, before overlapping ones are dropped
-CLOSER_FROM = -4.0  # logits; a passage whose best margin is lower is not worth a closer look
+CLOSER_LOOKS = 2  # at most, for a question, into the passages with the highest margins
+CLOSER_WITHIN = 3.0  # logits; not into a passage whose margin is further below the highest one
+CLOSER_FROM = -4.0  # logits; nor into one whose margin is lower
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,27 @@ class ReaderSettings:
     doc_stride: int = 128
     max_answer_tokens: int = 30
     spans_per_passage: int = 5
-    closer_look: int = 48  # on either side of a passage's best span where it is read again; 0 reads once
+    closer_look: int = 48  # on either side of a likely span, where that is read again; 0 reads once
 
 
 @dataclass(frozen=True)
 class _Task:
-    """A question and one of its passages."""
+    """A question and one of its passages, not read yet."""
 
     words: set[str]  # of the question
     question: NDArray[np.int64]  # its token ids, (<= 64,)
     text: str
     passage: Passage
     windows: list[Window]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One passage, as it was read for a question."""
+
+    task: _Task
+    logits: list[tuple[Logits, Logits]]  # of its windows
+    spans: list[Span]  # best first, without overlaps; none where the passage has no word
 
 
 class Reader:
@@ -53,17 +64,21 @@ class Reader:
 
     def read(self, question: str, passages: Sequence[str]) -> list[list[Span]]:
         """The best spans of each passage, best first and without overlaps; none for a passage without a word."""
-        return list(self.stream(question, passages))
+        return self.look_closer(list(self.stream(question, passages)))
 
-    def stream(self, question: str, passages: Sequence[str]) -> Generator[list[Span]]:
-        """`read`, each passage as soon as it is read. Whoever has seen enough closes the iterator, and the rest is left
-        unread."""
-        return self._spans(self._tasks([(question, passages)]))
+    def stream(self, question: str, passages: Sequence[str]) -> Generator[Reading]:
+        """Each passage as soon as it is read, for `look_closer`. Whoever has seen enough closes the iterator, and the
+        rest is left unread."""
+        return self._readings(self._tasks([(question, passages)]))
+
+    def look_closer(self, readings: Sequence[Reading]) -> list[list[Span]]:
+        """The spans of one question's passages, after a second reading of what stands around the likeliest ones."""
+        return self._look_closer([readings])[0]
 
     def read_pairs(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[list[list[Span]]]:
         """`read` for several questions at once, each with its own passages."""
-        spans = self._spans(self._tasks(pairs))
-        return [[next(spans) for _ in passages] for _, passages in pairs]
+        readings = self._readings(self._tasks(pairs))
+        return self._look_closer([[next(readings) for _ in passages] for _, passages in pairs])
 
     def _tasks(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[_Task]:
         """Each question with each of its passages; a text that occurs twice is tokenised once."""
@@ -78,42 +93,54 @@ class Reader:
                 tasks.append(_Task(asked, ids, text, passage, windows))
         return tasks
 
-    def _spans(self, tasks: Sequence[_Task]) -> Generator[list[Span]]:
-        logits = iter(self._network([window for task in tasks for window in task.windows]))
+    def _readings(self, tasks: Sequence[_Task]) -> Generator[Reading]:
+        rest = iter(self._network([window for task in tasks for window in task.windows]))
         for task in tasks:
-            readings = [(window, *both) for window, both in zip(task.windows, logits, strict=False)]
-            spans = self._best(task, readings)
-            closer = self._closer(task, spans)
-            if closer:
-                ((starts, ends),) = self._network([closer])
-                readings = [
-                    (window, with_closer_look(s, window, starts, closer), with_closer_look(e, window, ends, closer))
-                    for window, s, e in readings
-                ]
-                spans = self._best(task, readings)
-            best = spans[: self.settings.spans_per_passage]
-            yield [replace(span, coverage=coverage(task.words, task.text, span.start, span.end)) for span in best]
+            logits = [both for _, both in zip(task.windows, rest, strict=False)]
+            yield Reading(task, logits, self._best(task, logits))
 
-    def _best(self, task: _Task, readings: Sequence[tuple[Window, Logits, Logits]]) -> list[Span]:
+    def _best(self, task: _Task, logits: Sequence[tuple[Logits, Logits]]) -> list[Span]:
         """The best spans of all windows together, best first and without overlaps."""
         longest = self.settings.max_answer_tokens
         found = [
             close_quotes(task.text, span)
-            for window, starts, ends in readings
+            for window, (starts, ends) in zip(task.windows, logits, strict=True)
             for span in best_spans(starts, ends, window, task.passage, longest, SPANS_OF_WINDOW)
         ]
-        return drop_overlaps(found)
+        best = drop_overlaps(found)[: self.settings.spans_per_passage]
+        return [replace(span, coverage=coverage(task.words, task.text, span.start, span.end)) for span in best]
 
-    def _closer(self, task: _Task, spans: Sequence[Span]) -> Window | None:
-        """A narrower window around the best span; None where that is unlikely, or fills its window already.
+    def _look_closer(self, questions: Sequence[Sequence[Reading]]) -> list[list[list[Span]]]:
+        """`look_closer` for several questions at once.
 
         What a network makes of an answer depends on what else its window holds: the mean of both is better than either.
         """
-        around = self.settings.closer_look
-        if not around or not spans or spans[0].score < CLOSER_FROM:
-            return None
+        spans = [[reading.spans for reading in readings] for readings in questions]
+        places = [(q, p) for q, readings in enumerate(questions) for p in self._likeliest(readings)]
+        closer = [(q, p, window) for q, p in places if (window := self._around(questions[q][p]))]
+        for (q, p, narrow), (starts, ends) in zip(closer, self._network([w for *_, w in closer]), strict=True):
+            task, logits = questions[q][p].task, questions[q][p].logits
+            mixed = [
+                (with_closer_look(s, wide, starts, narrow), with_closer_look(e, wide, ends, narrow))
+                for wide, (s, e) in zip(task.windows, logits, strict=True)
+            ]
+            spans[q][p] = self._best(task, mixed)
+        return spans
+
+    def _likeliest(self, readings: Sequence[Reading]) -> list[int]:
+        """Which passages of one question are worth a closer look."""
+        if not self.settings.closer_look:
+            return []
+        best = {number: reading.spans[0].score for number, reading in enumerate(readings) if reading.spans}
+        least = max(CLOSER_FROM, max(best.values(), default=CLOSER_FROM) - CLOSER_WITHIN)
+        likeliest = sorted(best, key=lambda number: -best[number])[:CLOSER_LOOKS]
+        return [number for number in likeliest if best[number] >= least]
+
+    def _around(self, reading: Reading) -> Window | None:
+        """A narrower window around a passage's best span; None where that fills its window already."""
+        task, span, around = reading.task, reading.spans[0], self.settings.closer_look
         offsets = task.passage.offsets
-        (within,) = np.nonzero((offsets[:, 0] < spans[0].end) & (offsets[:, 1] > spans[0].start))
+        (within,) = np.nonzero((offsets[:, 0] < span.end) & (offsets[:, 1] > span.start))
         first, end = max(0, within[0] - around), min(len(task.passage), within[-1] + 1 + around)
         if end - first >= max(window.count for window in task.windows):
             return None

@@ -1,6 +1,7 @@
 """`lector benchmark reader`: what it measures of whom, on a tiny network."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from benchmarks.worker import Worker  # noqa: E402
 from models.artifact import load_artifact  # noqa: E402
 from models.compression.compress import compress  # noqa: E402
 from models.evaluation.squad import Question, read_squad  # noqa: E402
+from models.reader import Reading  # noqa: E402
 from models.windows import PairTemplate, cut, question_ids, tokenize  # noqa: E402
 from store.errors import InvalidInput, Unavailable  # noqa: E402
 from tests.models.tiny import save_tiny_reader, write_questions  # noqa: E402
@@ -69,9 +71,10 @@ def test_the_report_has_every_figure(artifact: Path, file: Path, tmp_path: Path)
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     assert report["own_context"] == {"questions": 4}
     assert (report["open"]["questions"], report["open"]["passages"]) == (3, 2)
-    shipped, tiny = report["subjects"]
-    assert [shipped["name"], tiny["name"]] == ["base (int8 dynamic)", "tiny (int8 dynamic)"]
-    for subject in (shipped, tiny):
+    shipped, exiting, tiny = report["subjects"]
+    names = ["base (int8 dynamic)", "base (int8 dynamic), early exit", "tiny (int8 dynamic)"]
+    assert [subject["name"] for subject in report["subjects"]] == names
+    for subject in (shipped, exiting, tiny):
         assert subject["own_context"].keys() == {"n", "em", "f1", "by_margin", "latency_ms"}
         assert subject["open"]["by_margin"].keys() == {"em", "f1"}
         cost = subject["threads"]["1"]
@@ -79,7 +82,26 @@ def test_the_report_has_every_figure(artifact: Path, file: Path, tmp_path: Path)
         assert cost["peak_mb"] >= cost["loaded_mb"] > 1
         assert cost["questions_per_second"] > 0
     assert shipped["own_context"]["em"] == 100
-    assert shipped["disk_mb"] > tiny["disk_mb"]
+    assert shipped["disk_mb"] == exiting["disk_mb"] > tiny["disk_mb"]
+
+
+def test_an_early_exit_leaves_passages_unread() -> None:
+    texts = ["The tower was built in 1873 by Ada Lovelace, who lived there until her death.", *["Bread rests."] * 9]
+    subject = load_subject("lector-early-exit", "base", 1)
+    read = []
+    stream = subject._reader.stream  # type: ignore[attr-defined]
+
+    def counted(question: str, passages: Sequence[str]) -> Iterator[Reading]:
+        for reading in stream(question, passages):
+            read.append(reading)
+            yield reading
+
+    subject._reader.stream = counted  # type: ignore[attr-defined]
+    scores = [1.0, *[0.1] * 9]
+    found = subject.answer("When was the tower built?", texts, scores)
+    assert found["answer"] == "1873"
+    assert len(read) < 10
+    assert found == load_subject("lector", "base", 1).answer("When was the tower built?", texts, scores)
 
 
 @pytest.mark.parametrize(
@@ -188,8 +210,9 @@ def test_answers_are_scored_by_the_best_reference() -> None:
 
 def test_a_plot_is_drawn_for_peers_too(tmp_path: Path) -> None:
     cost = {"latency_ms": {"10x160": {"p50": 50.0, "p95": 60.0}}}
+    open_ = {"f1": 70.0, "latency_ms": {"p50": 50.0, "p95": 60.0}}
     subjects = [
-        {"name": kind, "kind": kind, "disk_mb": 20.0, "open": {"f1": 70.0}, "threads": {"1": cost}}
+        {"name": kind, "kind": kind, "disk_mb": 20.0, "open": open_, "threads": {"1": cost}}
         for kind in ("lector", "torch")
     ]
     plot({"open": {"passages": 10}, "subjects": subjects}, tmp_path / "plot.png")

@@ -173,8 +173,9 @@ def fit_margin_limit(weights: Weights, asked: Sequence[Asked]) -> dict[str, floa
 
 
 def _exits(calibrations: Sequence[Calibration], asked: Asked) -> tuple[list[int], list[bool]]:
-    """By margin limit: how many passages are read, and whether the first answer is another than after all of them."""
-    everything = _first(calibrations[0], asked.candidates, asked.standing)
+    """By margin limit: how many passages are read, and whether the first answer is another than after all of them, both
+    before a closer look."""
+    everything = _first(calibrations[0], asked.after(len(asked.texts)), asked.standing)
     read, changed = [len(asked.texts)] * len(calibrations), [False] * len(calibrations)
     for count in range(len(asked.texts) - 1, 0, -1):
         candidates = asked.after(count)

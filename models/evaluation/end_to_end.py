@@ -62,29 +62,28 @@ def ask(
 ) -> list[Asked]:
     """Answer each question from its best passages, for several numbers of them.
 
-    They are retrieved once, as many as the largest number, and each is read once: what fewer passages give is known
-    from the first of them. So is how long that takes, if the reader's threads, which read ahead, are left aside.
+    They are retrieved once, as many as the largest number, and each is read once; what fewer passages give is known
+    from the first of them, and from a closer look at these alone. So is how long that takes, if the reader's threads,
+    which read ahead, are left aside.
     """
     asked = []
     for query in track(queries, retriever):
         retrieval = retrieve(collection, encoder, query.text, max(passages), retriever, query.filters)
         found = retrieval.passages
         began = time.perf_counter()
-        spans, after = [], [0.0]
-        for of_passage in reader.stream(query.text, [r.passage.text for r in found]):
-            spans.append(of_passage)
+        readings, after = [], [0.0]
+        for reading in reader.stream(query.text, [r.passage.text for r in found]):
+            readings.append(reading)
             after.append(1000 * (time.perf_counter() - began))
-        counts = {n: min(n, len(found)) for n in passages}
-        asked.append(
-            Asked(
-                query,
-                next((rank for rank, retrieved in enumerate(found, 1) if _is_own(query, retrieved)), None),
-                retrieval.encode_ms,
-                retrieval.retrieve_ms,
-                {n: after[count] for n, count in counts.items()},
-                {n: judge(query, found[:count], spans[:count], calibration) for n, count in counts.items()},
-            )
-        )
+        read_ms, verdicts = {}, {}
+        for n in passages:
+            count = min(n, len(found))
+            began = time.perf_counter()
+            spans = reader.look_closer(readings[:count])
+            read_ms[n] = after[count] + 1000 * (time.perf_counter() - began)
+            verdicts[n] = judge(query, found[:count], spans, calibration)
+        rank = next((rank for rank, retrieved in enumerate(found, 1) if _is_own(query, retrieved)), None)
+        asked.append(Asked(query, rank, retrieval.encode_ms, retrieval.retrieve_ms, read_ms, verdicts))
     return asked
 
 

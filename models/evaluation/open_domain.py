@@ -26,15 +26,16 @@ class Asked:
     places: tuple[tuple[str, int], ...]  # each passage's document, and where it starts in its text
     standing: tuple[float, ...]  # of each passage, see models.confidence
     spans: tuple[list[Span], ...]  # of each passage
+    as_read: tuple[list[Span], ...]  # the same before a closer look
     answerable: bool  # its context is in the corpus
 
     def after(self, read: int) -> list[Candidate]:
-        """The candidates by falling margin, once so many passages are read."""
-        return merge(self.texts[:read], self.places[:read], self.spans[:read])
+        """The candidates by falling margin, once so many passages are read, before a closer look."""
+        return merge(self.texts[:read], self.places[:read], self.as_read[:read])
 
     @cached_property
     def candidates(self) -> list[Candidate]:
-        return self.after(len(self.texts))
+        return merge(self.texts, self.places, self.spans)
 
     @cached_property
     def f1(self) -> list[float]:
@@ -75,9 +76,10 @@ def ask_all(
         texts = tuple(r.passage.text for r in found)
         places = tuple((r.passage.document.id, r.passage.start) for r in found)
         standing = tuple(standings([r.score for r in found]))
-        spans = tuple(reader.read(question.text, texts))
+        readings = list(reader.stream(question.text, texts))
+        spans, as_read = tuple(reader.look_closer(readings)), tuple(reading.spans for reading in readings)
         answerable = bool(question.answers) and not _absent(question.context, left_out)
-        asked.append(Asked(question, texts, places, standing, spans, answerable))
+        asked.append(Asked(question, texts, places, standing, spans, as_read, answerable))
     return asked
 
 

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def asked(context: str, *margins: float, right: int = 0, answerable: bool = True
     spans = tuple([Span(0, len(text), margin, margin)] for text, margin in zip(texts, margins, strict=True))
     standing = tuple(1 - i / 10 for i in range(len(texts)))
     whole = question("What?", f"{context} {texts[right]}", texts[right])
-    return Asked(whole, texts, tuple((text, 0) for text in texts), standing, spans, answerable)
+    return Asked(whole, texts, tuple((text, 0) for text in texts), standing, spans, spans, answerable)
 
 
 def test_candidates_and_their_f1_are_of_the_passages_read_so_far() -> None:
@@ -121,6 +122,14 @@ def test_candidates_and_their_f1_are_of_the_passages_read_so_far() -> None:
     assert [c.text for c in one.after(1)] == ["one"]
     assert [c.text for c in one.after(2)] == ["two", "one"]
     assert asked("x", 1.0, 3.0, right=1, answerable=False).f1 == [0.0, 0.0]
+
+
+def test_reading_ends_by_what_was_read_and_is_judged_by_the_closer_look() -> None:
+    one = replace(asked("x", 5.0, 1.0, 1.0), as_read=asked("x", 1.0, 2.0, 1.5).spans)
+    assert [c.text for c in one.candidates] == ["one", "two", "three"]
+    assert [c.text for c in one.after(3)] == ["two", "three", "one"]
+    # After the first passage another answer comes first than after all, though a closer look prefers it, too.
+    assert fit_margin_limit(RANKED_BY_MARGIN, [one])["passages_read"] == 2
 
 
 def test_no_question_is_judged_by_a_fit_that_has_seen_its_context() -> None:

@@ -65,8 +65,10 @@ def test_a_pipeline_answers_as_the_service_does(collection: Collection, settings
             assert whole[answer.meta["start"] : answer.meta["end"]] == answer.data
 
 
-def test_a_pipeline_survives_yaml(settings: Settings) -> None:
-    pipeline = build_pipeline(settings)
+@pytest.mark.parametrize("early_exit", [False, True])
+def test_a_pipeline_survives_yaml(settings: Settings, early_exit: bool) -> None:
+    pipeline = build_pipeline(settings.model_copy(update={"early_exit": early_exit}))
+    assert pipeline.to_dict()["components"]["reader"]["init_parameters"]["early_exit"] is early_exit
     again = Pipeline.loads(pipeline.dumps(), allowed_modules=["models.components"])
     assert again.to_dict() == pipeline.to_dict()
     assert ask(again, QUESTION) == ask(pipeline, QUESTION)
@@ -123,6 +125,18 @@ def test_the_reader_reads_plain_haystack_documents() -> None:
     assert len(reader.run("When was the tower built?", documents, top_k=1)["answers"]) == 1
     assert reader.run("When?", []) == {"answers": [], "no_answer_confidence": 1.0}
     assert LectorReader(min_confidence=1.1).run("When?", documents)["answers"] == []
+
+
+def test_the_reader_stops_early_where_it_may() -> None:
+    documents = [Document(content="The tower was built in 1873 by Ada Lovelace.", score=1.0)]
+    documents += [Document(content=f"Bread rests for {hours} hours.", score=0.1) for hours in range(2, 10)]
+    whole, early = (
+        LectorReader(min_confidence=0.0, top_k=50, early_exit=early_exit).run("When was the tower built?", documents)
+        for early_exit in (False, True)
+    )
+    assert whole["answers"][0].data == early["answers"][0].data == "1873"
+    assert {answer.document.id for answer in whole["answers"]} == {document.id for document in documents}
+    assert {answer.document.id for answer in early["answers"]} == {documents[0].id}
 
 
 def test_chunks_that_share_a_document_id_but_no_place_in_it_are_texts_of_their_own() -> None:

