@@ -9,6 +9,7 @@ A margin is low where a window holds no answer, and also where the network hesit
 one at all is told better by the window's answer odds, to which every token adds.
 """
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from models.windows import Passage, Window
 Logits = NDArray[np.float32]
 
 _PAIRS = (('"', '"'), ("“", "”"), ("(", ")"), ("[", "]"), ("{", "}"))
+_MARK = re.compile(f"[{re.escape(''.join(opening + closing for opening, closing in _PAIRS))}]")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def best_spans(
     length = min(max_answer_tokens, window.count)
     from_, to = passage.offsets[part, 0], passage.offsets[part, 1]  # (count,)
     scores = starts[:, None] + _ahead(ends, length, -np.inf)  # (count, length)
-    scores[from_[:, None] >= _ahead(to, length, -1)] = -np.inf  # a byte-level token of white space has no width
+    if np.any(from_ >= to):  # a byte-level token of white space has no width
+        scores[from_[:, None] >= _ahead(to, length, -1)] = -np.inf
     flat = scores.ravel()
     top = np.argpartition(-flat, min(top_k, flat.size) - 1)[:top_k]
     top = top[np.argsort(-flat[top], kind="stable")]
@@ -98,6 +101,8 @@ def _ahead(values: NDArray[Any], length: int, beyond: float) -> NDArray[Any]:
 def close_quotes(text: str, span: Span) -> Span:
     """The span with the mark beside it whose counterpart it holds: `raise" statement` gains the mark before."""
     start, end = span.start, span.end
+    if not _MARK.search(text, start, end):
+        return span
     for opening, closing in _PAIRS:
         inside = text[start:end]
         extra = inside.count(closing) - inside.count(opening) if opening != closing else inside.count(opening) % 2
