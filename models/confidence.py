@@ -94,8 +94,8 @@ class Calibration:
         """Whether the first answer after `read` of the passages will, most likely, be the first after all of them.
 
         The rival that might come is given the next passage's rank and standing and the margin limit, which is fitted
-        so that what it leaves out changes the first answer of one tuning question in a hundred. False where a card has
-        no such limit.
+        so that what it leaves out changes the first answer of one tuning question in a hundred, before a closer look.
+        False where a card has no such limit.
         """
         if read >= len(standing) or not candidates or not self._margin_limit:
             return read >= len(standing)

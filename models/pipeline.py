@@ -152,8 +152,9 @@ class QuestionAnswerer:
         read_ms = 1000 * (time.perf_counter() - reading)
         total_ms = 1000 * (time.perf_counter() - began)
         timings = Timings(retrieval.encode_ms, retrieval.retrieve_ms, read_ms, total_ms)
-        no_answer, read = judged.no_answer_confidence, judged.passages_read
-        outcome = Outcome(question, answers, no_answer, read, retrieval.state, timings)
+        outcome = Outcome(
+            question, answers, judged.no_answer_confidence, judged.passages_read, retrieval.state, timings
+        )
         lasting = judged.whole and retrieval.up_to_date and retrieval.state.generation == generation
         if settings.cache and lasting:
             with self._cache_lock:
