@@ -1,5 +1,6 @@
 """`lector ask`: a question without a server."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,13 +56,19 @@ def ask(
         typer.secho(f"lector ask: {error}", fg="red", err=True)
         raise typer.Exit(2) from error
     response = AskResponse.of(outcome, collection, answerer.name)
-    typer.echo(response.model_dump_json(indent=1) if as_json else _in_words(response))
+    if as_json:
+        typer.echo(response.model_dump_json(indent=1).encode())  # JSON is UTF-8, whatever the terminal's encoding
+    else:
+        text = _in_words(response, settings.min_confidence)
+        typer.echo(text.encode(sys.stdout.encoding, "replace").decode(sys.stdout.encoding))
     if not response.answered:
         raise typer.Exit(1)
 
 
-def _in_words(response: "AskResponse") -> str:
+def _in_words(response: "AskResponse", min_confidence: float | None) -> str:
     if not response.answered:
+        if min_confidence is not None:
+            return f"No answer of at least {min_confidence:.0%}."
         return f"No answer (probability that there is none: {response.no_answer_confidence:.0%})."
     lines = []
     for answer in response.answers:

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import RedirectResponse
 
 from app.schemas import (
+    AskQuery,
     AskRequest,
     AskResponse,
     CollectionList,
     IndexInfo,
     Problem,
-    QuestionText,
     SearchRequest,
     SearchResponse,
     StoredDocument,
@@ -19,7 +19,7 @@ from app.schemas import (
 from app.state import Service, ServiceDep
 from models.pipeline import check_question
 from models.reranking import reranked
-from models.retrieval import RetrieverName, retrieve
+from models.retrieval import retrieve
 from store.errors import LectorError, Unavailable
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -80,30 +80,9 @@ def ask(service: ServiceDep, collection: CollectionName, body: AskRequest) -> As
 
 
 @router.get("/v1/collections/{collection}/ask", tags=["questions"], responses=_PROBLEMS)
-def ask_by_url(
-    service: ServiceDep,
-    collection: CollectionName,
-    question: Annotated[QuestionText, Query()],
-    top_k: Annotated[int | None, Query(ge=1, le=50)] = None,
-    passages: Annotated[int | None, Query(ge=1, le=100)] = None,
-    retriever: Annotated[RetrieverName | None, Query()] = None,
-    min_confidence: Annotated[float | None, Query(ge=0, le=1)] = None,
-    budget_ms: Annotated[float | None, Query(gt=0)] = None,
-    early_exit: Annotated[bool | None, Query()] = None,
-    per_document: Annotated[int | None, Query(ge=1, le=100)] = None,
-) -> AskResponse:
+def ask_by_url(service: ServiceDep, collection: CollectionName, query: Annotated[AskQuery, Query()]) -> AskResponse:
     """The same from a browser's address bar; filters need POST."""
-    body = AskRequest(
-        question=question,
-        top_k=top_k,
-        passages=passages,
-        retriever=retriever,
-        min_confidence=min_confidence,
-        budget_ms=budget_ms,
-        early_exit=early_exit,
-        per_document=per_document,
-    )
-    return _ask(service, collection, body)
+    return _ask(service, collection, query)
 
 
 @router.post("/v1/collections/{collection}/search", tags=["questions"], responses=_PROBLEMS)
@@ -125,7 +104,7 @@ def search(service: ServiceDep, collection: CollectionName, body: SearchRequest)
     return SearchResponse.of(question, retrieval, collection)
 
 
-def _ask(service: Service, collection: str, body: AskRequest) -> AskResponse:
+def _ask(service: Service, collection: str, body: AskQuery) -> AskResponse:
     stored = service.catalog.get(collection)
     options = body.model_dump(exclude={"question"})
     outcome = service.answerer.ask(stored, body.question, **options)

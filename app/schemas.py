@@ -27,12 +27,11 @@ class _Request(BaseModel):
 
     question: QuestionText
     retriever: RetrieverName | None = Field(default=None, description="hybrid, sparse or dense")
-    filters: Filters = None
     per_document: Annotated[PassageCount, Field(description="of one document, how many passages at most")] = None
 
 
-class AskRequest(_Request):
-    """A question. What is left out comes from the service's settings."""
+class AskQuery(_Request):
+    """A question in a URL. What is left out comes from the service's settings."""
 
     top_k: Annotated[int | None, Field(ge=1, le=50, description="answers at most")] = None
     passages: Annotated[PassageCount, Field(description="how many passages are read")] = None
@@ -41,9 +40,16 @@ class AskRequest(_Request):
     early_exit: Annotated[bool | None, Field(description="stop reading once the first answer is settled")] = None
 
 
+class AskRequest(AskQuery):
+    """A question. What is left out comes from the service's settings."""
+
+    filters: Filters = None
+
+
 class SearchRequest(_Request):
     """A search for passages."""
 
+    filters: Filters = None
     top_k: Annotated[PassageCount, Field(description="passages at most")] = None
     rerank: bool = Field(default=False, description="let the reader rank the passages that were found again")
 

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from indexer import demo
-from indexer.job import Report, index_demo, index_paths
+from indexer.job import Report, index_demo, index_files
+from indexer.sources import find_files
 from models.encoder import Encoder
 from models.settings import Settings
 from store.catalog import Catalog
-from store.errors import InvalidInput, LectorError
+from store.errors import InvalidInput, LectorError, NotFound
 
 SOME_FAILED, FAILED, INTERRUPTED = 1, 2, 130  # exit codes
 
@@ -46,6 +47,9 @@ def index(
     paths: Annotated[list[str] | None, typer.Argument(help="Folders, globs and files.", show_default=False)] = None,
     collection: Annotated[str, typer.Option(help="The collection to index into.")] = demo.COLLECTION,
     sync: Annotated[bool, typer.Option("--sync", help="Also delete documents whose file is gone.")] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="With --sync: also where a path holds no file at all any more.")
+    ] = False,
     demo_corpus: Annotated[bool, typer.Option("--demo", help="Index Python's own language reference.")] = False,
     data: Annotated[Path | None, typer.Option(help="Directory of the collections (LECTOR_DATA).")] = None,
 ) -> None:
@@ -54,7 +58,9 @@ def index(
     try:
         if bool(paths) == demo_corpus:
             raise InvalidInput("name folders, globs or files to index, or --demo and nothing else")
-        report = _run(paths or [], collection, sync, Settings.load(data=data), console)
+        if allow_empty and not sync:
+            raise InvalidInput("--allow-empty goes with --sync")
+        report = _run(paths or [], collection, sync, allow_empty, Settings.load(data=data), console)
     except (LectorError, OSError) as error:
         console.print(f"lector index: {error}", style="red", markup=False, highlight=False)
         raise typer.Exit(FAILED) from error
@@ -71,7 +77,10 @@ def index(
         raise typer.Exit(SOME_FAILED)
 
 
-def _run(paths: list[str], name: str, sync: bool, settings: Settings, console: Console) -> Report:
+def _run(paths: list[str], name: str, sync: bool, allow_empty: bool, settings: Settings, console: Console) -> Report:
+    found = find_files(paths)
+    if paths and found.absent == paths and not allow_empty:  # before a collection is made for nothing
+        raise NotFound(f"no file, folder or glob match at {', '.join(map(repr, paths))}")
     encoder = Encoder.load(settings.encoder, settings.threads)
     catalog = Catalog(settings.data, encoder.identity)
     try:
@@ -79,7 +88,7 @@ def _run(paths: list[str], name: str, sync: bool, settings: Settings, console: C
         with _progress(console) as progress:
             if not paths:
                 return index_demo(collection, encoder, progress)
-            return index_paths(collection, encoder, paths, progress, sync=sync)
+            return index_files(collection, encoder, found, progress, sync=sync, allow_empty=allow_empty)
     finally:
         catalog.close()
 

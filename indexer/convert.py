@@ -6,6 +6,7 @@ The type is told by the file's suffix; `.gz` is looked through. What each type n
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from indexer import docx, html, markdown, pdf, plain, records
 from indexer.converted import Converted
@@ -79,13 +80,19 @@ def _storable(document: Converted) -> Converted:
     return Converted(
         text=_clean(document.text),
         title=_clean(document.title),
-        meta={
-            _clean(name): _clean(value) if isinstance(value, str) else value for name, value in document.meta.items()
-        },
+        meta=_clean(document.meta),
         key=_clean(document.key),
         pages=document.pages,
     )
 
 
-def _clean(text: str) -> str:
-    return UNSTORABLE.sub("\ufffd", text)
+def _clean(value: Any) -> Any:
+    """A text, or whatever texts stand in, without characters that cannot be stored."""
+    match value:
+        case str():
+            return UNSTORABLE.sub("\ufffd", value)
+        case dict():
+            return {_clean(name): _clean(one) for name, one in value.items()}
+        case list():
+            return [_clean(one) for one in value]
+    return value

@@ -1,8 +1,7 @@
 """What a converter makes of a file."""
 
 from dataclasses import dataclass, field
-
-Scalar = str | int | float | bool
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -11,6 +10,6 @@ class Converted:
 
     text: str
     title: str
-    meta: dict[str, Scalar] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)  # what JSON can hold
     key: str = ""  # distinguishes the documents of one file (a CSV row's id, a JSONL id); "" where there is only one
     pages: tuple[int, ...] = ()  # where in `text` each page starts; () where the format has no pages

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from indexer import demo
 from indexer.convert import Converted, convert
-from indexer.sources import covers, find_files, is_gone, printable
+from indexer.sources import Found, covers, is_gone, printable
 from indexer.split import Passage, split
 from models.encoder import Encoder
 from store.collection import Collection
@@ -23,7 +23,7 @@ from store.records import NewDocument, NewPassage
 
 WORDS = 100  # of a passage
 OVERLAP = 20  # words that a passage shares with the one before
-CONVERSION = 4  # to be raised when converted text or passages change, so that files are read again
+CONVERSION = 5  # to be raised when converted text or passages change, so that files are read again
 PASSAGES_AT_ONCE = 64
 
 
@@ -60,18 +60,24 @@ class Source:
     documents: Iterable[Converted]
 
 
-def index_paths(
-    collection: Collection, encoder: Encoder, paths: Sequence[str], progress: Progress, *, sync: bool = False
+def index_files(
+    collection: Collection,
+    encoder: Encoder,
+    found: Found,
+    progress: Progress,
+    *,
+    sync: bool = False,
+    allow_empty: bool = False,
 ) -> Report:
     """Index files; those that have not changed are skipped, and with `sync` those that are gone are deleted.
 
-    A file or folder that cannot be read is reported and the job goes on; what the collection held of it stays.
-
-    Raises:
-        InvalidInput, NotFound: as of `find_files`.
+    A file or folder that cannot be read is reported and the job goes on; what the collection held of it stays. So does
+    what it held of a path at which there is no file at all any more, since that may be a disk that is not mounted,
+    unless `allow_empty`.
     """
-    found = find_files(paths)
     report = Report(failed={printable(path): reason for path, reason in found.unreadable.items()})
+    if not allow_empty:
+        report.failed |= dict.fromkeys(found.absent, "no file, folder or glob match there")
     progress.start(len(found.files))
     for path in found.files:
         progress.source(printable(path))
@@ -84,11 +90,24 @@ def index_paths(
             report.failed[printable(path)] = str(error)
         progress.done()
     if sync:
-        present = {str(path) for path in found.files}
-        for name in collection.source_names():
-            if name not in present and covers(paths, name) and is_gone(name) and not _below(found.unreadable, name):
-                report.deleted += collection.delete_source(name)
+        _delete_gone(collection, found, allow_empty, report)
     return report
+
+
+def _delete_gone(collection: Collection, found: Found, allow_empty: bool, report: Report) -> None:
+    present = {str(path) for path in found.files}
+    gone = [name for name in collection.source_names() if name not in present and covers(found.paths, name)]
+    gone = [name for name in gone if is_gone(name) and not _below(found.unreadable, name)]
+    held = [path for path in found.paths if allow_empty or path not in found.empty]
+    for name in gone:
+        if covers(held, name):
+            report.deleted += collection.delete_source(name)
+    for path in found.empty:
+        if left := [name for name in gone if covers([path], name) and not covers(held, name)]:
+            report.failed[path] = (
+                f"no file is there any more; what was indexed, {len(left)}, stays. If all were deleted on purpose, say "
+                "--allow-empty"
+            )
 
 
 def _below(folders: Iterable[Path], source: str) -> bool:

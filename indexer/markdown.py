@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-from indexer.converted import Converted, Scalar
+from indexer.converted import Converted
 from indexer.decode import read_text, stem
 from indexer.html import parse, title_of
 from indexer.markup import to_text
@@ -31,8 +32,9 @@ def convert(path: Path) -> Iterator[Converted]:
         yield Converted(text=to_text(tree), title=title, meta=meta)
 
 
-def _front_matter(source: str) -> dict[str, Scalar] | None:
-    """The scalars of it, dates as in ISO 8601, or None where it is no YAML of keys and values, but a ruler and text."""
+def _front_matter(source: str) -> dict[str, Any] | None:
+    """What of it JSON can hold, dates as in ISO 8601, or None where it is no YAML of keys and values, but a ruler and
+    text."""
     import yaml
 
     try:
@@ -41,9 +43,21 @@ def _front_matter(source: str) -> dict[str, Scalar] | None:
         return None
     if not isinstance(values, dict):
         return None
-    plain = {str(key): value.isoformat() if isinstance(value, date) else value for key, value in values.items()}
-    return {
-        key: value
-        for key, value in plain.items()
-        if isinstance(value, str | float | bool) or (isinstance(value, int) and abs(value) < LARGEST)
-    }
+    plain: dict[str, Any] = _plain(values)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """A value of YAML as one of JSON; None of what JSON does not know, which is left out of lists and objects."""
+    match value:
+        case dict():
+            return {str(key): plain for key, one in value.items() if (plain := _plain(one)) is not None}
+        case list():
+            return [plain for one in value if (plain := _plain(one)) is not None]
+        case date():
+            return value.isoformat()
+        case str() | bool():
+            return value
+        case int() | float():
+            return value if abs(value) < LARGEST else None
+    return None

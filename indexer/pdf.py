@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.converted import Converted, Scalar
+from indexer.converted import Converted
 from indexer.decode import read, stem
 from indexer.paragraphs import Line, join, without_running_titles
 from store.errors import InvalidInput
@@ -36,7 +36,7 @@ def convert(path: Path) -> Iterator[Converted]:
     except Exception as error:  # pypdf lets whatever a damaged object leads to pass through
         raise InvalidInput(f"{path}: the PDF is damaged ({error}); print or export it anew") from error
     text, starts = join(without_running_titles(pages))
-    meta: dict[str, Scalar] = {"author": str(author)} if author else {}
+    meta = {"author": str(author)} if author else {}
     yield Converted(text=text, title=" ".join(str(title or "").split()) or stem(path), meta=meta, pages=starts)
 
 

@@ -11,7 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
 
-from indexer.converted import Converted, Scalar
+from indexer.converted import Converted
 from indexer.decode import MAX_BYTES, read_lines, read_text, stem
 from store.errors import InvalidInput
 
@@ -26,7 +26,8 @@ Record = tuple[int, dict[str, Any]]  # the number of a line, and what it holds b
 
 
 def convert_csv(path: Path) -> Iterator[Converted]:
-    """A document a row, from the columns `text` (or `content`), `title` and `id`; the other columns are metadata.
+    """A document a row, from the columns `text` (or `content`), `title` and `id`; the other columns are metadata, and
+    so is the id.
 
     A column in which every value is a number becomes numbers. A row without an id takes its line's number for a key;
     "line 7" where another row has the id 7.
@@ -57,7 +58,7 @@ def convert_csv(path: Path) -> Iterator[Converted]:
 def convert_jsonl(path: Path) -> Iterator[Converted]:
     """A document a line, from the keys `text` (or `content`), `title` and `id`.
 
-    Metadata is what the object `meta` holds, and the object's other keys; of both, strings, numbers and booleans.
+    Metadata is the id, the object's other keys, and over them what the object `meta` holds; null is left out.
     A line without an id takes its number for a key; "line 7" where another has the id 7.
 
     Raises:
@@ -90,7 +91,7 @@ def _name(cell: str) -> str:
     return cell.strip().lower() if cell.strip().lower() in RESERVED else cell.strip()
 
 
-def _number_reader(cells: list[str]) -> Callable[[str], Scalar]:
+def _number_reader(cells: list[str]) -> Callable[[str], str | int | float]:
     """What turns every cell of a column into a number without loss, else into itself. Empty cells do not count."""
     filled = [cell for cell in cells if cell]
     if all(INTEGER.fullmatch(cell) for cell in filled):
@@ -171,5 +172,6 @@ def _document(path: Path, line: int, record: dict[str, Any]) -> Converted:
         if not isinstance(fields[name], types):
             raise InvalidInput(f"{path}: line {line}: '{name}' is {fields[name]!r:.40}, not {wanted}")
     text, title, key, meta = (fields.pop(name) for name in (source, "title", "id", "meta"))
-    scalars = {name: value for name, value in {**fields, **meta}.items() if isinstance(value, str | int | float)}
-    return Converted(text=text, title=title or stem(path), meta=scalars, key=str(key))
+    meta = {"id": key, **fields, **meta} if key != "" else {**fields, **meta}
+    held = {name: value for name, value in meta.items() if value is not None}
+    return Converted(text=text, title=title or stem(path), meta=held, key=str(key))

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from indexer.convert import is_supported
-from store.errors import InvalidInput, NotFound
+from store.errors import InvalidInput
 
 WILDCARD = re.compile(r"[*?[]")
 
@@ -19,8 +19,11 @@ Note = Callable[[OSError], None]
 class Found:
     """What there is at paths."""
 
+    paths: Sequence[str]  # as they were named
     files: list[Path]  # absolute, sorted, each once
     unreadable: dict[Path, str]  # what could not be looked into on the way, mostly folders, with the reason
+    absent: list[str]  # paths that are no file or folder, and no glob that matches one
+    empty: list[str]  # these, and paths below which there is no file of a known type
 
 
 def find_files(paths: Sequence[str]) -> Found:
@@ -32,22 +35,26 @@ def find_files(paths: Sequence[str]) -> Found:
 
     Raises:
         InvalidInput: a glob has `**` beside other characters.
-        NotFound: a path is no file or folder, and no glob that matches one or meets what cannot be looked into.
     """
     found: set[Path] = set()
+    absent: list[str] = []
+    empty: list[str] = []
     errors: list[OSError] = []
     for name in paths:
         earlier = len(errors)
         path = _absolute(name)
         matches = [path] if _exists(Path(name)) else list(_glob(path, errors.append))
-        if not matches and len(errors) == earlier:
-            raise NotFound(f"no file, folder or glob match at {name!r}")
+        files: set[Path] = set()
         for match in matches:
-            found.update(_files(match, errors.append) if _ask(match.is_dir, errors.append) else [match])
+            files.update(_files(match, errors.append) if _ask(match.is_dir, errors.append) else [match])
+        found |= files
+        if len(errors) == earlier:
+            absent += [] if matches else [name]
+            empty += [] if files else [name]
     reasons = {
         Path(error.filename): f"cannot be read ({error.strerror}); check its path and rights" for error in errors
     }
-    return Found(sorted(found), reasons)
+    return Found(paths, sorted(found), reasons, absent, empty)
 
 
 def covers(paths: Sequence[str], source: str) -> bool:

@@ -21,6 +21,7 @@ from models.pipeline import check_question
 from models.reader import Reader, open_reader
 from models.retrieval import Retrieved, RetrieverName, retrieve
 from models.settings import Settings
+from store.rows import content_hash
 
 
 class _Retriever:
@@ -213,13 +214,22 @@ def build_pipeline(settings: Settings, collection: str = "default") -> Pipeline:
 
 
 def _home(document: Document) -> tuple[str, int]:
-    """The document that a text is a passage of, and where it starts there, as our retrievers say; else its own."""
-    id_, start = document.meta.get("document_id"), document.meta.get("start")
-    return (id_, start) if isinstance(id_, str) and isinstance(start, int) else (document.id, 0)
+    """The document that a text is a passage of, and where it starts there, as our retrievers say; else its own.
+
+    Others may use the same names for something else, such as the seconds of a recording.
+    """
+    length = len(document.content or "")
+    match document.meta:
+        case {"document_id": str(id_), "start": int(start), "end": int(end)} if end - start == length:
+            return id_, start
+    return document.id, 0
 
 
 def _document(retrieved: Retrieved) -> Document:
+    """A passage and where it lies; one that is a whole document, as all that Haystack wrote are, has that one's id, and
+    its metadata over everything else."""
     passage = retrieved.passage
+    whole = passage.start == 0 and passage.document.content_hash == content_hash(passage.text)
     where: dict[str, Any] = {
         "document_id": passage.document.id,
         "title": passage.document.title,
@@ -229,4 +239,10 @@ def _document(retrieved: Retrieved) -> Document:
     }
     if passage.page is not None:
         where["page"] = passage.page
-    return Document(id=passage.id, content=passage.text, meta={**passage.document.meta, **where}, score=retrieved.score)
+    own = passage.document.meta
+    return Document(
+        id=passage.document.id if whole else passage.id,
+        content=passage.text,
+        meta={**where, **own} if whole else {**own, **where},
+        score=retrieved.score,
+    )

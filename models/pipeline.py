@@ -13,6 +13,7 @@ from cachetools import LRUCache
 from models.answers import Candidate, Place
 from models.artifact import load_artifact
 from models.confidence import Calibration, kept
+from models.coverage import words
 from models.encoder import Encoder
 from models.judging import read_and_judge
 from models.reader import Reader, open_reader
@@ -166,7 +167,7 @@ def check_question(question: str) -> str:
     """The question without surrounding white space.
 
     Raises:
-        InvalidInput: nothing is left, it is longer than 2,000 characters, or it holds what is no character.
+        InvalidInput: nothing is left, it is longer than 2,000 characters, or it holds what is no character or no word.
     """
     question = question.strip()
     try:
@@ -177,6 +178,8 @@ def check_question(question: str) -> str:
         raise InvalidInput(
             f"the question has {len(question)} characters; ask with 1 to {LONGEST_QUESTION} that are not white space"
         )
+    if not words(question):
+        raise InvalidInput("the question holds no letter and no digit; ask in words")
     return question
 
 

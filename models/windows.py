@@ -121,9 +121,12 @@ def _with_marks(text: str, end: int) -> int:
 
 
 def question_ids(tokenizer: Tokenizer, question: str) -> NDArray[np.int64]:
-    """The question's token ids, the first 64 of them: (<= 64,)."""
+    """The question's token ids: (<= 64,). Of a longer one the first and the last 32, for it may begin or end with what
+    is asked."""
     ids = tokenizer.encode(question, add_special_tokens=False).ids
-    return np.array(ids[:MAX_QUESTION_TOKENS], dtype=np.int64)
+    if len(ids) > MAX_QUESTION_TOKENS:
+        ids = ids[: MAX_QUESTION_TOKENS // 2] + ids[-MAX_QUESTION_TOKENS // 2 :]
+    return np.array(ids, dtype=np.int64)
 
 
 def cut(

@@ -4,6 +4,7 @@ https://github.com/facebookresearch/faiss/wiki/The-index-factory describes the s
 """
 
 import os
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,6 +49,8 @@ def check_factory(factory: str, dimension: int) -> None:
     try:
         index = _make(factory, dimension)
         _parameters(index, faiss.IDSelectorAll(), 1)
+        if re.search(r"HNSW0*[01](?!\d)", factory):
+            raise TypeError("with less than two neighbours a node FAISS ends the process; take HNSW16 or more")
     except (RuntimeError, TypeError) as error:
         raise InvalidInput(
             f"{factory!r} cannot be a dense index of {dimension} dimensions; use 'auto', or a FAISS factory string "

@@ -16,5 +16,5 @@ def stop_words(language: str) -> list[str]:
 
     What is in capitals means something: WHO, IT, vitamin A.
     """
-    words = _LISTS.get(language, [])
+    words = _LISTS.get(language.lower(), [])
     return [*words, *(word.capitalize() for word in words if len(word) > 1)]

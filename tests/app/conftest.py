@@ -7,7 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.main import create_app
-from indexer.job import index_paths
+from indexer.job import index_files
+from indexer.sources import find_files
 from models.encoder import Encoder
 from models.settings import Settings
 from store.catalog import Catalog
@@ -33,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Path:
         (folder / name).write_text(text, encoding="utf-8")
     data = tmp_path_factory.mktemp("data")
     catalog = Catalog(data, encoder.identity)
-    report = index_paths(catalog.get("default", create=True), encoder, [str(folder)], Counting())
+    report = index_files(catalog.get("default", create=True), encoder, find_files([str(folder)]), Counting())
     catalog.close()
     assert report.indexed == len(DOCUMENTS), report
     return data

@@ -122,6 +122,12 @@ def test_ask_names_the_rule_that_a_request_breaks(client: TestClient, body: dict
     assert response.json()["errors"][0]["where"] == where
 
 
+def test_a_url_may_not_have_what_ask_does_not_know(client: TestClient) -> None:
+    response = client.get(ASK, params={"question": "When was the lighthouse built?", "filters": "{}"})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["where"] == "query.filters"
+
+
 def test_ask_refuses_a_question_of_white_space(client: TestClient) -> None:
     response = ask(client, " \n\t ")
     assert response.status_code == 422

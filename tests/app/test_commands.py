@@ -32,7 +32,26 @@ def test_ask_prints_what_the_service_returns(data: Path) -> None:
 def test_ask_says_so_and_exits_with_1_where_there_is_no_answer(data: Path) -> None:
     result = lector("ask", "When was the lighthouse built?", "--data", data, "--min-confidence", "1")
     assert result.returncode == 1
-    assert result.stdout.startswith("No answer")
+    assert result.stdout == "No answer of at least 100%.\n"
+    result = lector("ask", "Who wrote the Iliad?", "--data", data)
+    assert result.returncode == 1
+    assert result.stdout.startswith("No answer (probability that there is none: ")
+
+
+def test_ask_answers_on_a_terminal_that_lacks_characters(tmp_path: Path) -> None:
+    (tmp_path / "tower.txt").write_text("The 🗼 tower was built in 1873.", encoding="utf-8")
+    assert lector("index", tmp_path / "tower.txt", "--data", tmp_path / "data").returncode == 0
+    asked = ("ask", "When was the tower built?", "--data", tmp_path / "data", "--min-confidence", "0")
+    result = lector(*asked, PYTHONIOENCODING="latin-1")
+    assert "The ? tower was built in [1873]" in result.stdout, result.stderr
+    assert "🗼" in lector(*asked, "--json", PYTHONIOENCODING="latin-1").stdout
+
+
+def test_index_makes_no_collection_for_a_path_that_names_nothing(tmp_path: Path) -> None:
+    result = lector("index", tmp_path / "nothing", "--collection", "typo", "--data", tmp_path / "data")
+    assert result.returncode == 2
+    assert f"no file, folder or glob match at '{tmp_path / 'nothing'}'" in result.stderr.replace("\n", "")
+    assert not (tmp_path / "data" / "typo").exists()
 
 
 def test_ask_of_an_unknown_collection_exits_with_2(data: Path) -> None:

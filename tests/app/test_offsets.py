@@ -10,7 +10,8 @@ from pathlib import Path
 import docx
 import pytest
 
-from indexer.job import index_paths
+from indexer.job import index_files
+from indexer.sources import find_files
 from models.pipeline import QuestionAnswerer
 from models.settings import Settings
 from store.catalog import Catalog
@@ -111,7 +112,7 @@ def test_every_answer_is_the_text_at_its_offsets(name: str, tmp_path: Path, answ
     FILES[name](tmp_path / name)
     catalog = Catalog(tmp_path / "data", answerer.encoder.identity)
     collection = catalog.get("default", create=True)
-    report = index_paths(collection, answerer.encoder, [str(tmp_path / name)], Counting())
+    report = index_files(collection, answerer.encoder, find_files([str(tmp_path / name)]), Counting())
     assert report.failed == {}
     answers = [
         answer

@@ -64,9 +64,12 @@ def test_a_replacement_character_that_stands_in_a_text_does_not_change_its_encod
 
 
 def test_what_cannot_be_stored_is_replaced(tmp_path: Path) -> None:
-    line = json.dumps({"text": "a\x00b\ud800c", "id": "\udfff", "title": "\x00", "k\x00": "\ud800"})
+    line = json.dumps(
+        {"text": "a\x00b\ud800c", "id": "\udfff", "title": "\x00", "k\x00": "\ud800", "l": [{"\x00": "x"}]}
+    )
     [document] = converted(tmp_path / "a.jsonl", line)
-    assert document == Converted("a\ufffdb\ufffdc", "\ufffd", {"k\ufffd": "\ufffd"}, key="\ufffd")
+    meta = {"id": "\ufffd", "k\ufffd": "\ufffd", "l": [{"\ufffd": "x"}]}
+    assert document == Converted("a\ufffdb\ufffdc", "\ufffd", meta, key="\ufffd")
     assert text_of(tmp_path / "a.txt", "x" * 200 + "\x00y") == "x" * 200 + "\ufffdy"
 
 
@@ -196,8 +199,11 @@ def test_markdown(tmp_path: Path) -> None:
 
 
 def test_markdown_front_matter(tmp_path: Path) -> None:
-    [document] = converted(tmp_path / "a.md", "---\ntitle: Front\nyear: 2020\ntags: [a]\n---\n# Inside\n\nText.\n")
-    assert document == Converted("Inside\n\nText.", "Front", {"year": 2020})
+    [document] = converted(
+        tmp_path / "a.md",
+        "---\ntitle: Front\nyear: 2020\ntags: [a, {day: 2024-01-15, of: null}]\n---\n# Inside\n\nText.\n",
+    )
+    assert document == Converted("Inside\n\nText.", "Front", {"year": 2020, "tags": ["a", {"day": "2024-01-15"}]})
 
 
 def test_markdown_front_matter_keeps_dates_as_text_that_filters_can_order(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ def test_csv(tmp_path: Path) -> None:
         'id,Title,text,year,price,code,note\nx,T,"One, ""two""\nthree",2020,1.5,007,\ny,,Four,2021,2,1,n\nz,,,1,1,1,m\n'
     )
     assert converted(tmp_path / "a.csv", source) == [
-        Converted('One, "two"\nthree', "T", {"year": 2020, "price": 1.5, "code": "007"}, key="x"),
-        Converted("Four", "a", {"year": 2021, "price": 2.0, "code": "1", "note": "n"}, key="y"),
+        Converted('One, "two"\nthree', "T", {"id": "x", "year": 2020, "price": 1.5, "code": "007"}, key="x"),
+        Converted("Four", "a", {"id": "y", "year": 2021, "price": 2.0, "code": "1", "note": "n"}, key="y"),
     ]
 
 
@@ -55,7 +55,7 @@ def test_jsonl(tmp_path: Path) -> None:
         {"text": "", "id": "empty"},
     ]
     assert converted(tmp_path / "a.ndjson", "\n\n".join(map(json.dumps, lines))) == [
-        Converted("One", "T", {"a": 1, "c": True}, key="7"),
+        Converted("One", "T", {"id": 7, "a": 1, "b": [1], "c": True, "e": {"f": 1}}, key="7"),
         Converted("Two", "a", {"g": 1.5, "a": "x"}, key="3"),
     ]
 

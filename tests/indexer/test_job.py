@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.job import Report, index_paths
+from indexer.job import Report, index_files
 from indexer.sources import covers, find_files
 from models.encoder import Encoder
 from store.catalog import Catalog
 from store.collection import Collection
-from store.errors import InvalidInput, NotFound
+from store.errors import InvalidInput
 from tests.progress import Counting
 from tests.rights import rights
 
@@ -43,15 +43,15 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def index(collection: Collection, encoder: Encoder, *paths: Path | str, sync: bool = False) -> Report:
-    return index_paths(collection, encoder, [str(path) for path in paths], Counting(), sync=sync)
+def index(collection: Collection, encoder: Encoder, *paths: Path | str, **how: bool) -> Report:
+    return index_files(collection, encoder, find_files([str(path) for path in paths]), Counting(), **how)
 
 
 def test_a_folder_is_indexed_with_all_that_lies_below_it(
     collection: Collection, encoder: Encoder, folder: Path
 ) -> None:
     progress = Counting()
-    report = index_paths(collection, encoder, [str(folder)], progress)
+    report = index_files(collection, encoder, find_files([str(folder)]), progress)
     assert (report.indexed, report.documents, report.failed) == (3, 4, {})
     assert (progress.total, progress.finished) == (3, 3)
     assert progress.embedded == report.passages == collection.state().passages
@@ -204,9 +204,31 @@ def test_a_named_file_of_unknown_type_is_reported(collection: Collection, encode
     assert list(index(collection, encoder, folder / "picture.png").failed) == [str(folder / "picture.png")]
 
 
-def test_a_path_that_names_nothing_is_an_error(collection: Collection, encoder: Encoder, tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="nowhere"):
-        index(collection, encoder, tmp_path / "nowhere" / "*.txt")
+def test_a_path_that_names_nothing_is_reported_and_the_rest_goes_on(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    nowhere = str(folder / "nowhere" / "*.txt")
+    report = index(collection, encoder, nowhere, folder / "one.txt")
+    assert (report.indexed, list(report.failed)) == (1, [nowhere])
+
+
+def test_what_was_indexed_of_a_path_without_any_file_stays_unless_that_is_meant(
+    collection: Collection, encoder: Encoder, folder: Path
+) -> None:
+    glob = str(folder / "below" / "*.md")
+    index(collection, encoder, glob, folder / "one.txt", folder / "rows.csv")
+    for name in ("below/two.md", "one.txt", "rows.csv"):
+        (folder / name).unlink()
+    (folder / "new.txt").write_text("A new text.", encoding="utf-8")
+    report = index(collection, encoder, glob, folder / "new.txt", folder / "one.txt", sync=True)
+    assert (report.indexed, report.deleted) == (1, 0)
+    assert list(report.failed) == [glob, str(folder / "one.txt")]
+    assert all("what was indexed, 1, stays" in reason for reason in report.failed.values())
+    (folder / "new.txt").unlink()
+    report = index(collection, encoder, folder, sync=True)
+    assert (report.deleted, list(report.failed)) == (0, [str(folder)])  # as if a disk were not mounted
+    report = index(collection, encoder, folder, glob, sync=True, allow_empty=True)
+    assert (report.deleted, report.failed, collection.state().documents) == (5, {}, 0)
 
 
 def test_globs_find_files(folder: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.job import index_paths
+from indexer.job import index_files
+from indexer.sources import find_files
 from models.normalization import normalize_answer
 from models.pipeline import QuestionAnswerer
 from models.settings import Settings
@@ -30,7 +31,7 @@ def test_questions_about_packaging_are_answered_from_the_policy(tmp_path: Path) 
     answerer = QuestionAnswerer.load(Settings(data=tmp_path))
     catalog = Catalog(tmp_path, answerer.encoder.identity)
     collection = catalog.get("policy", create=True)
-    report = index_paths(collection, answerer.encoder, [str(POLICY / file) for file in FILES], Counting())
+    report = index_files(collection, answerer.encoder, find_files([str(POLICY / file) for file in FILES]), Counting())
     assert (report.indexed, report.failed) == (len(FILES), {})
     wrong = {}
     for asked in QUESTIONS["answerable"]:

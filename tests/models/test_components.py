@@ -144,3 +144,15 @@ def test_chunks_that_share_a_document_id_but_no_place_in_it_are_texts_of_their_o
     documents = [Document(content=text, score=0.5, meta={"document_id": "x", **meta}) for text, meta in texts.items()]
     answers = LectorReader(min_confidence=0.0, top_k=20).run("When was the tower built?", documents)["answers"]
     assert {"1873", "1991"} <= {answer.data for answer in answers}
+
+
+def test_seconds_of_a_recording_are_not_taken_for_places_in_a_document() -> None:
+    seconds = {"The tower was built in 1873.": (0, 6), "The tower was built in 1991.": (6, 12)}
+    documents = [
+        Document(content=text, score=0.5, meta={"document_id": "x", "start": start, "end": end})
+        for text, (start, end) in seconds.items()
+    ]
+    answers = LectorReader(min_confidence=0.0, top_k=20).run("When was the tower built?", documents)["answers"]
+    assert {"1873", "1991"} <= {answer.data for answer in answers}
+    for answer in answers:
+        assert answer.document.content[answer.meta["start"] : answer.meta["end"]] == answer.data

@@ -253,6 +253,14 @@ def test_an_empty_or_too_long_question_is_refused(
         answerer.ask(collection, question)
 
 
+@pytest.mark.parametrize("question", ["???", "😀", "- !"])
+def test_a_question_without_a_word_is_refused(
+    answerer: QuestionAnswerer, collection: Collection, question: str
+) -> None:
+    with pytest.raises(InvalidInput, match="no letter and no digit"):
+        answerer.ask(collection, question)
+
+
 def test_the_longest_question_is_answered(answerer: QuestionAnswerer, collection: Collection) -> None:
     outcome = answerer.ask(collection, ("lighthouse " * 200)[:LONGEST_QUESTION], min_confidence=0)
     assert_verbatim(outcome, collection)

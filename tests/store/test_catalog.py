@@ -91,6 +91,9 @@ def test_a_collection_is_created_once_with_its_options(catalog: Catalog) -> None
         (Options(index="HNSW32,SQ7"), "'HNSW32,SQ7' cannot be a dense index of 8 dimensions"),
         (Options(index="PQ2x4"), "IndexPQ takes no filters"),
         (Options(index=""), "cannot be a dense index"),
+        (Options(index="HNSW0"), "less than two neighbours"),
+        (Options(index="HNSW1,SQ8"), "less than two neighbours"),
+        (Options(index="PCA4,IVF4_HNSW1,Flat"), "less than two neighbours"),
         (Options(effort=0), "effort 0 is below 1"),
     ],
 )

@@ -98,6 +98,12 @@ def test_what_is_written_in_capitals_is_no_stop_word(index: SparseIndex) -> None
     assert scores(index, "Who has a rock?") == scores(index, "rock")
 
 
+def test_a_language_may_be_written_with_a_capital() -> None:
+    index = SparseIndex.in_memory("English")
+    index.apply([(1, "", "what is that"), (2, "", "two lighthouses")])
+    assert scores(index, "what is a lighthouse").keys() == {2}
+
+
 def test_other_languages_have_no_stop_words() -> None:
     index = SparseIndex.in_memory("none")
     index.apply([(1, "", "what is that"), (2, "", "a lighthouse")])
