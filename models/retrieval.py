@@ -1,5 +1,6 @@
 """Retrieval: a question in, scored passages of a collection out; by words, by meaning, or by both."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,11 +97,12 @@ def _retrieved(
     filters: Mapping[str, Any] | None,
     per_document: int | None,
 ) -> list[Retrieved]:
-    ranking, selected = Ranking({}, {}, {}), list[Selected]()
-    first = max(limit, reading.options.depth) if retriever == "hybrid" else SPARE * limit
+    ranking, selected, scores = Ranking({}, {}, {}), list[Selected](), dict[int, float]()
+    first = reading.options.depth if retriever == "hybrid" else SPARE * limit
     for depth in (times * first for times in DEEPER):
         ranking = _ranking(reading, embedding, question, depth, retriever, filters)
-        selected = select(_passages(reading, ordered(ranking.fused), limit), limit, per_document)
+        scores |= _behind(scores, ranking.fused)
+        selected = select(_passages(reading, list(scores), limit), limit, per_document)
         if len(selected) >= limit or max(len(ranking.sparse), len(ranking.dense)) < depth:
             break
     numbers = [one.passage.number for one in selected]
@@ -108,9 +110,18 @@ def _retrieved(
     if retriever == "hybrid" and embedding is not None:
         dense |= _cosines(reading, embedding, [number for number in numbers if number not in dense])
     return [
-        Retrieved(s.passage, ranking.fused[n], ranking.sparse.get(n), dense.get(n), tuple(s.copies))
+        Retrieved(s.passage, scores[n], ranking.sparse.get(n), dense.get(n), tuple(s.copies))
         for n, s in zip(numbers, selected, strict=True)
     ]
+
+
+def _behind(scores: Scores, deeper: Scores) -> Scores:
+    """What only a deeper search found, best first, with scores no higher than those that are there.
+
+    A fused score changes with the depth; so the first passages are the same, however many are asked for.
+    """
+    lowest = min(scores.values(), default=math.inf)
+    return {number: min(deeper[number], lowest) for number in ordered(deeper) if number not in scores}
 
 
 def _ranking(

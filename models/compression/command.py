@@ -84,7 +84,7 @@ def compress(
             dimensions=dimensions,
             licence=licence,
         )
-    except LectorError as error:
+    except (LectorError, OSError) as error:
         typer.secho(f"lector compress: {error}", fg="red", err=True)
         raise typer.Exit(TOO_LOSSY if isinstance(error, TooLossy) else FAILED) from error
     if bounds:

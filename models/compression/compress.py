@@ -8,7 +8,18 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from models.artifact import CARD, MODEL, QUESTION, TOKENIZER, Artifact, Card, Kind, load_artifact, write_card
+from models.artifact import (
+    CARD,
+    MODEL,
+    QUESTION,
+    TOKENIZER,
+    Artifact,
+    Card,
+    Kind,
+    is_artifact,
+    load_artifact,
+    write_card,
+)
 from models.compression.calibration import calibration_rows
 from models.compression.export import (
     Exportable,
@@ -60,11 +71,13 @@ def compress(
         dimensions: of an encoder's embeddings that are kept, the first ones; 0 keeps all. The gate compares with all.
 
     Raises:
-        InvalidInput: the model has no fast tokenizer, and so no `tokenizer.json`, or parts that cannot be exported; or
-            `calibrate`, `gate`, `keep_passages` or `dimensions` is missing or does not fit.
+        InvalidInput: it is an artifact already; it has no fast tokenizer, and so no `tokenizer.json`, or parts that
+            cannot be exported; or `calibrate`, `gate`, `keep_passages` or `dimensions` is missing or does not fit.
         TooLossy: the compressed model does not pass its gate.
     """
     _check(kind, out, precision, calibrate, gate)
+    if is_artifact(source):
+        raise InvalidInput(f"{source} is an artifact, and compressed already; give the model that it was made of")
     base = locate_base(source)
     loaded = _load_reader(base) if kind == "reader" else _load_encoder(base)
     check_tokenizer(loaded.tokenizer, source)

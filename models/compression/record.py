@@ -33,7 +33,7 @@ def with_training(card: Card, record_path: Path) -> Card:
         base = before["base"]
         training["before"] = before["training"]
         trained_on = [*(TrainingData.model_validate(data) for data in before["trained_on"]), *trained_on]
-    settings = card.settings | {key: config[key] for key in _SETTINGS if card.kind == "reader"}
+    settings = card.settings | {key: config[key] for key in _SETTINGS if card.kind == "reader" and key in config}
     members = (TrainingData.model_validate(data) for data in record.get("soup_trained_on", []))
     update = {
         "base": base,
@@ -42,6 +42,12 @@ def with_training(card: Card, record_path: Path) -> Card:
         "settings": settings,
     }
     return card.model_copy(update=update)
+
+
+def trainings(card: Card) -> list[list[dict[str, Any]]]:
+    """What the last training of a model read, as its configuration says; of a soup, that of each member."""
+    members: list[list[dict[str, Any]]] = card.training.get("soup_train", [])
+    return members or [card.training.get("config", {}).get("train", [])]
 
 
 def _name(chosen: Mapping[str, Any]) -> str:

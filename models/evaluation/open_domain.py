@@ -47,7 +47,7 @@ class Asked:
 def build_corpus(folder: Path, encoder: Encoder, questions: Sequence[Question], left_out: float) -> Collection:
     """A collection of the questions' contexts, each one passage, without the share that is left out."""
     collection = Collection(folder, encoder.identity)
-    contexts = {q.context: q.title for q in questions if not _absent(q.context, left_out)}
+    contexts = {q.context: q.title for q in questions if q.context.strip() and not _absent(q.context, left_out)}
     texts = list(contexts)
     embeddings = encoder.encode(texts, [contexts[text] for text in texts])
     collection.write(

@@ -43,7 +43,7 @@ def evaluate_pipeline(
     from models.reader import open_reader
     from models.settings import Settings
 
-    with errors_shown("lector evaluate pipeline", "--index"):
+    with errors_shown("lector evaluate pipeline", "--index" if index else ""):
         check_outputs(json_out, per_question)
         settings = Settings.load(reader=reader, encoder=encoder, threads=threads)
         names, counts, track = names_in(retriever), numbers_in(passages), with_bars()

@@ -65,7 +65,7 @@ def evaluate_retriever(
     from models.settings import Settings
     from store.errors import InvalidInput
 
-    with errors_shown("lector evaluate retriever", "--index"):
+    with errors_shown("lector evaluate retriever", "--index" if index else ""):
         check_installed("ir_measures")
         check_outputs(json_out, per_question)
         check_plot(plot_out)

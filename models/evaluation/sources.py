@@ -100,7 +100,7 @@ def from_squad(questions: Sequence[Question]) -> Judgements:
         )
         for q in questions
     )
-    corpus = tuple(Text(id_, context, titles[context]) for context, id_ in ids.items())
+    corpus = tuple(Text(id_, context, titles[context]) for context, id_ in ids.items() if context.strip())
     return Judgements(tuple(queries), ("document", "answer"), corpus)
 
 
@@ -114,7 +114,8 @@ def read_subjqa(path: Path) -> Judgements:
     for row in read_table(path, ("item_id", "question", "review_id", "review", "human_ans_spans")):
         item, question, review = row.filled("item_id"), row.filled("question"), row.filled("review_id")
         text = row.filled("review").removesuffix(NO_ANSWER).rstrip()
-        corpus[review] = Text(review, text, meta={"item_id": item})
+        if text:
+            corpus[review] = Text(review, text, meta={"item_id": item})
         own = {"field": "meta.item_id", "operator": "==", "value": item}
         query = asked.setdefault((item, question), Query(f"{item}: {question}", question, filters=own))
         span = row.text("human_ans_spans").removesuffix(NO_ANSWER).rstrip()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 FAILED, INTERRUPTED = 2, 130  # exit codes
+MOST = 1_000_000  # of a cutoff
 WIDTH = 140  # of tables that are not written to a terminal
 TRAINING_PACKAGES = ("torch", "transformers", "sentence_transformers", "onnx", "tqdm")  # what no training is without
 
@@ -52,7 +53,7 @@ def errors_shown(command: str, stays: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except LectorError as error:
+    except (LectorError, OSError) as error:
         typer.secho(f"{command}: {error}", fg="red", err=True)
         raise typer.Exit(FAILED) from error
     except KeyboardInterrupt:
@@ -130,12 +131,12 @@ def names_in(option: str) -> list[str]:
 
 
 def numbers_in(option: str) -> list[int]:
-    """The whole numbers above 0 of a list between commas, sorted, each once.
+    """The whole numbers, from 1 to a million, of a list between commas, sorted, each once.
 
     Raises:
         InvalidInput: one is something else, or there is none.
     """
     names = names_in(option)
-    if not all(name.isdecimal() and int(name) for name in names):
-        raise InvalidInput(f"{option!r} is no list of whole numbers above 0 such as 1,5,10")
+    if not all(name.isdecimal() and 0 < int(name) <= MOST for name in names):
+        raise InvalidInput(f"{option!r} is no list of whole numbers from 1 to {MOST:,} such as 1,5,10")
     return sorted({int(name) for name in names})

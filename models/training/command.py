@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from models.compression.command import ModelKind
-from models.evaluation.terminal import TRAINING_PACKAGES, check_installed, check_outputs
-from store.errors import LectorError
+from models.evaluation.terminal import TRAINING_PACKAGES, check_installed, check_outputs, errors_shown
 
 train = typer.Typer(help="Train a model; needs the extra `train`.", no_args_is_help=True)
 
@@ -24,15 +23,12 @@ def train_reader_command(
     """Fine-tune a reader on SQuAD files, or distil one from its teachers."""
     from models.training.config import ReaderTraining, load_config
 
-    try:
+    with errors_shown("lector train reader"):
         check_installed(*TRAINING_PACKAGES)
         settings = load_config(config, ReaderTraining)
         from models.training.reader import train_reader
 
         scores = train_reader(settings, data, out, teacher or [])
-    except LectorError as error:
-        typer.secho(f"lector train reader: {error}", fg="red", err=True)
-        raise typer.Exit(2) from error
     for name, f1 in scores.items():
         typer.echo(f"{name}: F1 {f1:.2f}")
     typer.echo(f"{out / 'model'} is ready; `lector compress {out / 'model'} --out DIR` makes an artifact of it")
@@ -51,15 +47,12 @@ def train_retriever_command(
     from models.training.config import load_config
     from models.training.retriever_config import RetrieverTraining
 
-    try:
+    with errors_shown("lector train retriever"):
         check_installed(*TRAINING_PACKAGES)
         settings = load_config(config, RetrieverTraining)
         from models.training.retriever import train_retriever
 
         scores = train_retriever(settings, data, out, teacher or [])
-    except LectorError as error:
-        typer.secho(f"lector train retriever: {error}", fg="red", err=True)
-        raise typer.Exit(2) from error
     for name, value in scores.items():
         typer.echo(f"{name}: {value:.2f}")
     made = f"lector compress {out / 'model'} --kind encoder --out DIR"
@@ -74,14 +67,11 @@ def train_soup_command(
     weight: Annotated[list[float] | None, typer.Option(help="One for each model; without, all count the same.")] = None,
 ) -> None:
     """Average the weights of models that were trained from one start, or of one and its base."""
-    try:
+    with errors_shown("lector train soup"):
         check_installed(*TRAINING_PACKAGES)
         from models.training.soup import make_soup
 
         make_soup(sources, weight or [], out, kind.value)
-    except LectorError as error:
-        typer.secho(f"lector train soup: {error}", fg="red", err=True)
-        raise typer.Exit(2) from error
     made = f"lector compress {out / 'model'} --kind {kind} --out DIR"
     typer.echo(f"{out / 'model'} is ready; `{made}` makes an artifact of it")
 
@@ -99,12 +89,9 @@ def train_written_command(
     """Join the questions that were written for Lector's readers with their passages, for a reader's training."""
     from models.training.written import join_written
 
-    try:
+    with errors_shown("lector train written"):
         check_outputs(out)
         joined = join_written(passages, out, skip, limit)
-    except LectorError as error:
-        typer.secho(f"lector train written: {error}", fg="red", err=True)
-        raise typer.Exit(2) from error
     typer.echo(
         f"{out}: {joined.questions} questions about {joined.passages} passages, {joined.unanswerable} without an "
         f"answer; {joined.missing} passages were not there"

@@ -91,7 +91,7 @@ def load_config(path: Path, kind: type[Training]) -> Training:
     if not path.is_file():
         raise NotFound(f"no training configuration at {path}; see models/training/configs for the shipped ones")
     try:
-        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} is not TOML: {error}") from error
     except ValidationError as error:

@@ -61,7 +61,7 @@ def train_retriever(config: RetrieverTraining, data: Path, out: Path, teachers: 
     base, base_card = model_source(config.base, out / "base", "encoder")
     model = _load(config, base, device)
     teaching = MarginTeachers([load_teacher(name, device) for name in teachers]) if teachers else None
-    judged = {str(t.source): _judgements(data, t.source, t.split, t.corpus) for t in config.tune}
+    judged = {t.name: _judgements(data, t.source, t.split, t.corpus) for t in config.tune}
     trials = {name: Trial.of(j, config.evaluate_questions, config.evaluate_passages) for name, j in judged.items()}
 
     found = read_pair_data(config, data, held_out_texts(judged.values()))

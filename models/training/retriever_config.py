@@ -59,6 +59,11 @@ class TuningSource(Section):
     split: str = "dev"  # of a BEIR folder
     corpus: Path | None = None  # of questions in JSON lines
 
+    @property
+    def name(self) -> str:
+        """What its figures are called by."""
+        return str(self.source) if self.split == "dev" else f"{self.source} ({self.split})"
+
 
 class MarginDistillation(Section):
     """How much a student listens to the teachers that `lector train retriever --teacher` names."""

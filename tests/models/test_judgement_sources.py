@@ -38,6 +38,18 @@ def test_a_squad_file(tmp_path: Path) -> None:
         assert {query.id for query in judged.judged_by(relevance)} == set(QUESTIONS)
 
 
+def test_an_empty_context_is_not_searched(tmp_path: Path) -> None:
+    path = write_squad(tmp_path / "planets.json")
+    squad = json.loads(path.read_text(encoding="utf-8"))
+    empty = {"context": " ", "qas": [{"id": "q-empty", "question": "Where?", "answers": [], "is_impossible": True}]}
+    squad["data"][0]["paragraphs"].insert(0, empty)
+    path.write_text(json.dumps(squad), encoding="utf-8")
+    judged = read_judgements(path)
+    assert judged.corpus is not None
+    assert all(text.text.strip() for text in judged.corpus)
+    assert "q-empty" in {query.id for query in judged.queries}
+
+
 def test_a_subjqa_table(tmp_path: Path) -> None:
     judged = read_judgements(write_subjqa(tmp_path / "things.csv"))
     assert judged.corpus is not None

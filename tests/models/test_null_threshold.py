@@ -3,6 +3,7 @@
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,5 +162,25 @@ def test_of_a_file_that_was_trained_on_only_what_was_held_back_is_used(tmp_path:
     assert kept == [q for q in questions if in_share(q.context, 0.3)]
     assert 5 <= len(kept) <= 35
     assert left("other/halls.json") == left("squad/other.json", hold_back=0.3) == questions
+    for name in ("squad/halls.json", "squad/halls.json.gz"):
+        with pytest.raises(InvalidInput, match="trained on all of"):
+            left(name)
+
+
+def test_of_a_soup_only_what_every_member_held_back_counts(tmp_path: Path) -> None:
+    path = tmp_path / "halls.json"
+    write_halls(path, 100)
+    questions = read_squad(path)
+    other, some, less = (
+        [{"file": file, "hold_back": share}] for file, share in (("o", 0), ("halls.json", 0.3), ("halls.json", 0.2))
+    )
+
+    def left(name: str, *members: list[dict[str, Any]]) -> list[Question]:
+        return untrained(
+            questions, path, copy_of_base(tmp_path / name, {"config": {"train": other}, "soup_train": members})
+        )
+
+    assert left("a", other, some) == [q for q in questions if in_share(q.context, 0.3)]
+    assert left("b", some, less, other) == [q for q in questions if in_share(q.context, 0.2)]
     with pytest.raises(InvalidInput, match="trained on all of"):
-        left("squad/halls.json")
+        left("c", some, [{"file": "halls.json"}])

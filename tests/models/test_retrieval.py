@@ -51,6 +51,21 @@ def test_a_limit_per_document_looks_deeper_until_there_are_enough(halls: Collect
     assert max(two.count(id_) for id_ in two) == 2
 
 
+@pytest.mark.parametrize("retriever", ["sparse", "hybrid", "dense"])
+def test_the_first_passages_are_the_same_however_many_are_asked_for(
+    halls: Collection, retriever: RetrieverName
+) -> None:
+    def best(limit: int) -> list[tuple[str, float]]:
+        found = retrieve(halls, None, QUESTION, limit, retriever, embedding=embedding("x"), per_document=1).passages
+        return [(one.passage.id, one.score) for one in found]
+
+    deepest = best(100)
+    assert len(deepest) > 6
+    assert all(best(limit) == deepest[:limit] for limit in range(1, len(deepest)))
+    scores = [score for _, score in deepest]
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_passages_of_one_text_are_brought_once_with_their_copies(halls: Collection) -> None:
     found = retrieve(halls, None, "a hall is every", 40, "hybrid", embedding=embedding("A hall  is every.")).passages
     assert len(found) == 20 + 2 + 5

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.training.config import load_config
-from models.training.retriever_config import RetrieverTraining
+from models.training.retriever_config import RetrieverTraining, TuningSource
 from store.errors import InvalidInput
 
 GOOD = 'base = "x"\n[[train]]\nfile = "a.jsonl"\nlicence = "CC0"\n'
@@ -47,3 +47,8 @@ def test_a_mistake_is_named(tmp_path: Path, change: str, named: str) -> None:
     path.write_text(GOOD + change if change.startswith("[") else change + GOOD)
     with pytest.raises(InvalidInput, match=named):
         load_config(path, RetrieverTraining)
+
+
+def test_two_splits_of_one_source_have_two_names() -> None:
+    sources = (TuningSource(source=Path("colours"), split=split) for split in ("dev", "test"))
+    assert [source.name for source in sources] == ["colours", "colours (test)"]

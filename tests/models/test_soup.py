@@ -15,7 +15,7 @@ from models.compression.precision import Precision  # noqa: E402
 from models.training.bi_encoder import load_bi_encoder  # noqa: E402
 from models.training.soup import make_soup  # noqa: E402
 from models.training.source import model_source  # noqa: E402
-from store.errors import InvalidInput  # noqa: E402
+from store.errors import InvalidInput, NotFound  # noqa: E402
 from tests.models.tiny import save_tiny_reader  # noqa: E402
 
 
@@ -52,14 +52,17 @@ def test_the_record_is_the_last_ones_with_the_sets_of_all(ones_and_threes: list[
         train = [{"file": file, "licence": "CC0", "passes": passes} for file, passes in sets]
         return {"base": "b", "train": train, "max_length": 48, "doc_stride": 16, "max_answer_tokens": 5}
 
-    first = {"config": trained(("a.json", 2.0), ("b.json", 1.0))}
-    last = {"config": trained(("b.json", 1.5)), "tokens": 7}
+    first: dict[str, Any] = {"config": trained(("a.json", 2.0), ("b.json", 1.0))}
+    last: dict[str, Any] = {"config": trained(("b.json", 1.5)), "tokens": 7}
     for folder, record in zip(ones_and_threes, (first, last), strict=True):
         (Path(folder) / "training.json").write_text(json.dumps(record))
     make_soup(ones_and_threes, [1, 2], tmp_path / "soup")
     _, card = model_source(str(tmp_path / "soup" / "model"), tmp_path / "restored")
     assert card is not None
-    assert card.training == last | {"soup": {ones_and_threes[0]: 1, ones_and_threes[1]: 2}}
+    assert card.training == last | {
+        "soup": {ones_and_threes[0]: 1, ones_and_threes[1]: 2},
+        "soup_train": [first["config"]["train"], last["config"]["train"]],
+    }
     assert [(data.name, data.passes) for data in card.trained_on] == [("b.json", 1.5), ("a.json", 2.0)]
 
 
@@ -103,7 +106,19 @@ def test_a_soup_of_encoders_lies_between_them(tiny_reader: Path, tmp_path: Path)
     torch.testing.assert_close(soup.state_dict()[name], 2 * base.state_dict()[name])
 
 
-@pytest.mark.parametrize("weights", [[1], [1, 2, 3], [0, 0], [2, -1]])
+def test_encoders_are_not_taken_for_readers(tiny_reader: Path, tmp_path: Path) -> None:
+    load_bi_encoder(str(tiny_reader)).save(tmp_path / "encoder")
+    with pytest.raises(InvalidInput, match="is it an encoder"):
+        make_soup([str(tmp_path / "encoder"), str(tiny_reader)], [], tmp_path / "soup")
+
+
+def test_a_runs_folder_is_told_from_its_model(ones_and_threes: list[str], tmp_path: Path) -> None:
+    make_soup(ones_and_threes, [], tmp_path / "soup")
+    with pytest.raises(NotFound, match=r"soup is no model.*soup/model is one"):
+        make_soup([str(tmp_path / "soup"), ones_and_threes[0]], [], tmp_path / "again")
+
+
+@pytest.mark.parametrize("weights", [[1], [1, 2, 3], [0, 0], [2, -1], [float("nan"), 1], [float("inf"), 1]])
 def test_weights_that_make_no_mean_are_refused(
     ones_and_threes: list[str], tmp_path: Path, weights: list[float]
 ) -> None:

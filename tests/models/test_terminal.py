@@ -1,5 +1,7 @@
 """What the commands share at a terminal: what is checked before they begin, and how they end."""
 
+from pathlib import Path
+
 import pytest
 from typer import Exit
 
@@ -17,3 +19,11 @@ def test_an_interruption_says_what_stays(capsys: pytest.CaptureFixture[str], sta
     with pytest.raises(Exit), errors_shown("lector evaluate reader", stays):
         raise KeyboardInterrupt
     assert said in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_said_in_a_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Exit) as exit_, errors_shown("lector train reader"):
+        (tmp_path / "file" / "out").mkdir()
+    assert exit_.value.exit_code == 2
+    assert "lector train reader: [Errno 20] Not a directory" in capsys.readouterr().err

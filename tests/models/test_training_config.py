@@ -52,6 +52,12 @@ def test_a_bad_configuration_is_refused(tmp_path: Path, text: str, message: str)
         load_config(path, ReaderTraining)
 
 
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(GOOD, encoding="utf-8-sig")
+    assert load_config(path, ReaderTraining).train
+
+
 def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no training configuration"):
         load_config(tmp_path / "none.toml", ReaderTraining)
@@ -61,6 +67,9 @@ def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_base_is_a_directory_a_package_or_a_name_for_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotFound, match="is no model: it holds none of config"):
+        locate_base(str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
     assert locate_base(str(tmp_path)) == str(tmp_path)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     for name, file in (("one", "config.json"), ("two", "modules.json")):  # as a download leaves them
